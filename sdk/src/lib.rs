@@ -1,1 +1,25 @@
-//! (to come)
+//! The contract between the compiler and the gateway, and the machinery both need to run a component.
+//!
+//! Neither side knows the other: the compiler makes a [`bundle::Bundle`] and may run it through [`host`], the
+//! gateway stores bundles and serves them through the same [`host`]. This crate knows nothing of notebooks, of
+//! Python environments, of routes or of storage.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`manifest`] | what a bundle says about itself |
+//! | [`bundle`] | the archive that is uploaded |
+//! | [`api`], [`client`] | the gateway's admin API: its types, and a blocking client |
+//! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
+//! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
+//! | [`budget`] | memory accounting of a version |
+//! | [`host`] | running components: runtime, program, instance |
+
+pub mod api;
+pub mod budget;
+pub mod bundle;
+pub mod client;
+pub mod digest;
+pub mod engine;
+pub mod host;
+pub mod inference;
+pub mod manifest;

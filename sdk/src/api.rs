@@ -1,0 +1,136 @@
+//! The admin API's types: JSON under `/v1/` on the gateway's admin listener.
+//!
+//! | method and path | body | answer |
+//! | --- | --- | --- |
+//! | `GET /v1/gateway` | | [`Gateway`] |
+//! | `GET /v1/services` | | [`Services`] |
+//! | `GET /v1/services/{service}` | | [`Service`] |
+//! | `DELETE /v1/services/{service}` | | 204 |
+//! | `GET /v1/services/{service}/versions` | | [`Versions`] |
+//! | `POST /v1/services/{service}/versions` | a bundle | 201, [`Deployed`] |
+//! | `DELETE /v1/services/{service}/versions/{version}` | | 204 |
+//! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
+//!
+//! Any error is an [`ErrorBody`] with a 4xx or 5xx status.
+
+use serde::{Deserialize, Serialize};
+
+use crate::manifest::{Config, Endpoint};
+
+/// The gateway itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gateway {
+    /// Version of the `titan` binary.
+    pub version: String,
+    /// Digest of the engine it runs.
+    pub engine: String,
+}
+
+/// Every service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Services {
+    /// By name.
+    pub services: Vec<Service>,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its name, the first segment of its URLs.
+    pub name: String,
+    /// The version its route points to: `v2`.
+    pub active: Option<String>,
+    /// The version a rollback without a target would return to.
+    pub previous: Option<String>,
+    /// How many versions are kept.
+    pub versions: usize,
+}
+
+/// Every version of a service.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Oldest first.
+    pub versions: Vec<Version>,
+}
+
+/// One version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Version {
+    /// `v1`, `v2`, ...
+    pub version: String,
+    /// Where it is in its life.
+    pub state: VersionState,
+    /// Milliseconds since the Unix epoch.
+    pub deployed_at: u64,
+    /// Bytes of all parts.
+    pub size: u64,
+    /// What the notebook asked for.
+    pub config: Config,
+    /// What it answers.
+    pub endpoints: Vec<Endpoint>,
+    /// Digest of the engine it was compiled for.
+    pub engine: String,
+    /// Digest of the notebook.
+    pub notebook_sha256: String,
+}
+
+/// Where a version is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VersionState {
+    /// The route points to it.
+    Active,
+    /// Kept, and can be rolled back to.
+    Ready,
+    /// No longer routed, but requests on it are still running.
+    Draining,
+}
+
+impl std::fmt::Display for VersionState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            VersionState::Active => "active",
+            VersionState::Ready => "ready",
+            VersionState::Draining => "draining",
+        })
+    }
+}
+
+/// A deploy that is durable and routed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The service.
+    pub service: String,
+    /// Its new active version.
+    pub version: String,
+    /// What the version answers.
+    pub endpoints: Vec<Endpoint>,
+    /// Milliseconds the gateway took to load it, from the last byte of the upload.
+    pub load_ms: f64,
+}
+
+/// The body of a rollback request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The version to return to; by default the one that was active before the present one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+/// A rollback that is durable and routed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The service.
+    pub service: String,
+    /// The version that was active.
+    pub from: String,
+    /// The version that is active now.
+    pub to: String,
+}
+
+/// Any error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// One line: what happened, to which thing, what to do.
+    pub error: String,
+}

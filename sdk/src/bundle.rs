@@ -1,0 +1,226 @@
+//! The bundle: what is uploaded, as one file.
+//!
+//! Format 1 is a tar archive (ustar headers) compressed with zstd. The entries come in this order: `manifest.json`, then every part in
+//! the order of [`Manifest::parts`] under the file names the manifest gives. Owner and group are 0, the mode is 0644,
+//! the time is the epoch, so the same parts are the same bytes.
+//!
+//! A bundle is read into memory whole: parts are verified against the manifest's digests before anybody sees them.
+
+use std::io::{self, Read, Write};
+
+use crate::digest::sha256_hex;
+use crate::manifest::{Manifest, ManifestError, Part};
+
+/// The media type of a bundle.
+pub const MEDIA_TYPE: &str = "application/vnd.titan.bundle";
+
+const MANIFEST: &str = "manifest.json";
+/// A manifest is read before anything vouches for its size.
+const MANIFEST_LIMIT: u64 = 4 << 20;
+/// Level 1 packs a heap image about as fast as it can be hashed; higher levels cost deploy time for a few percent.
+const ZSTD_LEVEL: i32 = 1;
+
+/// A version, ready to be uploaded or loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bundle {
+    /// What the bundle says about itself.
+    pub manifest: Manifest,
+    /// The Wasm component.
+    pub component: Vec<u8>,
+    /// ONNX files in the order of `manifest.models`.
+    pub models: Vec<Vec<u8>>,
+    /// The `.ipynb` file.
+    pub notebook: Vec<u8>,
+}
+
+/// Why a bundle is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Not an archive, or cut short.
+    #[error("the bundle is truncated or not a titan bundle ({0}): compile the notebook again and send the file whole")]
+    Archive(#[from] io::Error),
+    /// The manifest is no manifest.
+    #[error("the bundle's manifest cannot be read ({0}): compile the notebook again with this titan")]
+    Json(#[from] serde_json::Error),
+    /// The manifest breaks a rule.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A part is not what the manifest says.
+    #[error("bundle part {file:?} {problem}: the file was changed or damaged, compile the notebook again")]
+    Part {
+        /// The part's name in the archive.
+        file: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Unpacked it would be too large.
+    #[error(
+        "the bundle unpacks to more than {limit} bytes, the gateway's limit: make the models smaller or raise the limit"
+    )]
+    TooLarge {
+        /// The reader's limit in bytes.
+        limit: u64,
+    },
+}
+
+impl Bundle {
+    /// Writes the archive; the same bundle gives the same bytes.
+    ///
+    /// # Errors
+    /// Those of `writer`.
+    pub fn write(&self, writer: impl Write) -> io::Result<()> {
+        let mut archive = tar::Builder::new(zstd::Encoder::new(writer, ZSTD_LEVEL)?);
+        append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?;
+        for (part, data) in self.manifest.parts().zip(self.data()) {
+            append(&mut archive, &part.file, data)?;
+        }
+        archive.into_inner()?.finish()?.flush()
+    }
+
+    /// Reads and verifies an archive. `limit` bounds the unpacked size in bytes.
+    ///
+    /// # Errors
+    /// A truncated archive, a manifest that breaks a rule, a part missing, extra or unlike its digest.
+    pub fn read(reader: impl Read, limit: u64) -> Result<Bundle, BundleError> {
+        let mut archive = tar::Archive::new(zstd::Decoder::new(reader)?);
+        let mut entries = archive.entries()?;
+        let manifest = next(&mut entries, MANIFEST, MANIFEST_LIMIT)?;
+        let manifest: Manifest = serde_json::from_slice(&manifest)?;
+        manifest.check()?;
+        if manifest.bytes() > limit {
+            return Err(BundleError::TooLarge { limit });
+        }
+        let mut parts = Vec::new();
+        for part in manifest.parts() {
+            let data = next(&mut entries, &part.file, part.bytes)?;
+            verify(part, &data)?;
+            parts.push(data);
+        }
+        if let Some(extra) = entries.next() {
+            let file = extra?.path()?.display().to_string();
+            return Err(BundleError::Part { file, problem: "is not in the manifest" });
+        }
+        let mut parts = parts.into_iter();
+        let mut take = || parts.next().unwrap_or_default();
+        let component = take();
+        let models = manifest.models.iter().map(|_| take()).collect();
+        let notebook = take();
+        Ok(Bundle { manifest, component, models, notebook })
+    }
+
+    fn data(&self) -> impl Iterator<Item = &[u8]> {
+        [&self.component].into_iter().chain(&self.models).chain([&self.notebook]).map(Vec::as_slice)
+    }
+}
+
+/// Checks that `data` is the part the manifest describes.
+///
+/// # Errors
+/// A different length or digest.
+pub fn verify(part: &Part, data: &[u8]) -> Result<(), BundleError> {
+    let wrong = |problem| Err(BundleError::Part { file: part.file.clone(), problem });
+    if data.len() as u64 != part.bytes {
+        return wrong("has another length than the manifest says");
+    }
+    if sha256_hex(data) != part.sha256 {
+        return wrong("does not have the digest the manifest says");
+    }
+    Ok(())
+}
+
+/// Describes `data` as the part named `file`.
+pub fn part(file: &str, data: &[u8]) -> Part {
+    Part { file: file.into(), sha256: sha256_hex(data), bytes: data.len() as u64 }
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, file: &str, data: &[u8]) -> io::Result<()> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(data.len() as u64);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    archive.append_data(&mut header, file, data)
+}
+
+fn next<R: Read>(entries: &mut tar::Entries<'_, R>, file: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
+    let wrong = |problem| BundleError::Part { file: file.into(), problem };
+    let mut entry = entries.next().ok_or_else(|| wrong("is missing"))??;
+    if entry.path()?.to_str() != Some(file) {
+        return Err(wrong("is missing or out of order"));
+    }
+    if entry.size() > limit {
+        return Err(wrong("has another length than the manifest says"));
+    }
+    // The size is a claim of the archive: the buffer grows with what really arrives.
+    let mut data = Vec::new();
+    entry.read_to_end(&mut data)?;
+    Ok(data)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::sample;
+    use proptest::prelude::*;
+
+    fn bundle() -> Bundle {
+        Bundle {
+            manifest: sample(),
+            component: b"component".to_vec(),
+            models: vec![b"onnx".to_vec()],
+            notebook: b"{}".to_vec(),
+        }
+    }
+
+    fn packed() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bundle().write(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_bundle_comes_back_as_it_was_and_its_bytes_are_stable() {
+        assert_eq!(Bundle::read(packed().as_slice(), 1 << 20).unwrap(), bundle());
+        assert_eq!(packed(), packed());
+    }
+
+    #[test]
+    fn a_changed_part_is_named() {
+        let mut changed = bundle();
+        changed.models[0] = b"ONNX".to_vec();
+        let mut bytes = Vec::new();
+        changed.write(&mut bytes).unwrap();
+        let error = Bundle::read(bytes.as_slice(), 1 << 20).unwrap_err().to_string();
+        assert!(error.contains("models/model.onnx") && error.contains("digest"), "{error}");
+    }
+
+    #[test]
+    fn a_bundle_over_the_limit_is_refused_before_it_is_unpacked() {
+        assert!(matches!(Bundle::read(packed().as_slice(), 8), Err(BundleError::TooLarge { limit: 8 })));
+    }
+
+    proptest! {
+        #[test]
+        fn a_truncated_bundle_is_an_error(cut in 0usize..1000) {
+            let bytes = packed();
+            let cut = cut % bytes.len();
+            prop_assert!(Bundle::read(&bytes[..cut], 1 << 20).is_err());
+        }
+
+        #[test]
+        fn a_flipped_byte_is_an_error_or_harmless(at in 0usize..1000, bit in 0u8..8) {
+            let mut bytes = packed();
+            let at = at % bytes.len();
+            bytes[at] ^= 1 << bit;
+            if let Ok(read) = Bundle::read(bytes.as_slice(), 1 << 20) {
+                prop_assert_eq!(read, bundle());
+            }
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            prop_assert!(Bundle::read(bytes.as_slice(), 1 << 20).is_err());
+        }
+    }
+}
