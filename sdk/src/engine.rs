@@ -1,1 +1,166 @@
-//! (in work)
+//! The prebuilt engine: CPython and numpy as one Wasm core module, embedded in this crate.
+//!
+//! The module is used in two halves. Its code, without any data, is compiled once a machine and imported by every
+//! version's component. Its static data is the memory a boot starts from. They are split here, so that
+//! instantiating the code never overwrites a heap image. How the module is made: `engine/README.md`.
+
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy;
+use wasmparser::{DataKind, Operator, Parser, Payload};
+
+/// The engine as `engine/build.sh` made it.
+const PREBUILT: &[u8] = include_bytes!("../engine/prebuilt/engine.wasm.zst");
+const DIGEST: &str = include_str!("../engine/prebuilt/engine.sha256");
+const MODULES: &str = include_str!("../engine/prebuilt/modules.txt");
+
+/// The name under which components import the engine.
+pub const IMPORT: &str = "titan-engine";
+
+/// The engine in its two halves.
+pub struct Parts {
+    /// The module without data: what is compiled and imported.
+    pub code: Vec<u8>,
+    /// The static data as (address, bytes).
+    pub data: Vec<(u32, Vec<u8>)>,
+}
+
+/// Why the embedded engine cannot be used. Any of these is a fault of the build.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The embedded file does not unpack.
+    #[error("the embedded engine does not unpack ({0}): this titan binary is damaged, install it again")]
+    Unpack(#[from] std::io::Error),
+    /// The module is not of the expected form.
+    #[error("the embedded engine is malformed ({0}): rebuild it with sdk/engine/build.sh")]
+    Form(String),
+}
+
+/// SHA-256 of the engine module, in hexadecimal. Heap images belong to exactly one engine.
+pub fn digest() -> &'static str {
+    DIGEST.trim()
+}
+
+/// Names of the Python modules the engine can import, sorted.
+pub fn modules() -> impl Iterator<Item = &'static str> {
+    MODULES.lines()
+}
+
+/// Where Titan keeps what it can make again: compiled engines, Python environments. `TITAN_CACHE` names another folder.
+pub fn cache_dir() -> PathBuf {
+    match std::env::var_os("TITAN_CACHE") {
+        Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+        // Without a home folder the system's temporary one serves; a cache may vanish.
+        _ => etcetera::choose_base_strategy().map_or_else(|_| std::env::temp_dir(), |base| base.cache_dir()).join("titan"),
+    }
+}
+
+/// The engine module whole, unpacked.
+///
+/// # Errors
+/// A damaged binary.
+pub fn module() -> Result<Vec<u8>, EngineError> {
+    Ok(zstd::decode_all(PREBUILT)?)
+}
+
+/// The engine module in its two halves.
+///
+/// # Errors
+/// A damaged binary, or a module with passive data, a start function or computed addresses.
+pub fn parts() -> Result<Parts, EngineError> {
+    split(&module()?)
+}
+
+fn split(wasm: &[u8]) -> Result<Parts, EngineError> {
+    let form = |e: &dyn std::fmt::Display| EngineError::Form(e.to_string());
+    let mut data = Vec::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload.map_err(|e| form(&e))? {
+            Payload::DataSection(section) => {
+                for segment in section {
+                    let segment = segment.map_err(|e| form(&e))?;
+                    let DataKind::Active { memory_index: 0, offset_expr } = segment.kind else {
+                        return Err(form(&"a data segment is not active in memory 0"));
+                    };
+                    let Ok(Operator::I32Const { value }) = offset_expr.get_operators_reader().read() else {
+                        return Err(form(&"a data segment has a computed address"));
+                    };
+                    data.push((value.cast_unsigned(), segment.data.to_vec()));
+                }
+            }
+            Payload::StartSection { .. } => return Err(form(&"it has a start function")),
+            _ => {}
+        }
+    }
+    Ok(Parts { code: without_data(wasm).map_err(|e| form(&e))?, data })
+}
+
+/// Copies a module section by section, leaving out its data.
+fn without_data(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
+    let mut code = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match payload {
+            Payload::DataSection(_) | Payload::DataCountSection { .. } => {}
+            _ => {
+                if let Some((id, range)) = payload.as_section() {
+                    code.section(&wasm_encoder::RawSection { id, data: &wasm[range] });
+                }
+            }
+        }
+    }
+    Ok(code.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::sha256_hex;
+
+    #[test]
+    fn the_embedded_engine_is_the_one_its_digest_names() {
+        assert_eq!(sha256_hex(&module().unwrap()), digest());
+    }
+
+    #[test]
+    fn the_stack_pointer_is_the_only_state_outside_memory() {
+        let code = parts().unwrap().code;
+        let mut mutable = 0;
+        for payload in Parser::new(0).parse_all(&code) {
+            match payload.unwrap() {
+                Payload::GlobalSection(globals) => {
+                    mutable += globals.into_iter().filter(|g| g.as_ref().unwrap().ty.mutable).count();
+                }
+                Payload::CodeSectionEntry(body) => {
+                    for operator in body.get_operators_reader().unwrap() {
+                        let changes_table = matches!(
+                            operator.unwrap(),
+                            Operator::TableSet { .. }
+                                | Operator::TableGrow { .. }
+                                | Operator::TableFill { .. }
+                                | Operator::TableCopy { .. }
+                                | Operator::TableInit { .. }
+                        );
+                        assert!(!changes_table, "the function table is part of the state");
+                    }
+                }
+                Payload::DataSection(_) => panic!("the code half has data"),
+                _ => {}
+            }
+        }
+        assert_eq!(mutable, 1, "a heap image holds memory and nothing else");
+    }
+
+    #[test]
+    fn the_engine_imports_only_what_serving_needs() {
+        for payload in Parser::new(0).parse_all(&module().unwrap()) {
+            if let Payload::ImportSection(imports) = payload.unwrap() {
+                for import in imports.into_imports() {
+                    let module = import.unwrap().module;
+                    let allowed = ["env", "wasi:cli/stderr@", "wasi:clocks/", "wasi:io/", "wasi:nn/", "wasi:random/"];
+                    assert!(allowed.iter().any(|prefix| module.starts_with(prefix)), "the engine imports {module}");
+                }
+            }
+        }
+    }
+}

@@ -1,1 +1,298 @@
-//! (in work)
+//! ONNX graphs on tract, offered to components as a wasi-nn backend.
+//!
+//! A [`Graph`] is loaded once a version; weights are shared by all instances. What an instance sees is a
+//! [`Registry`] of graphs bound to the version's [`Budget`]: a computation is charged before it runs, and refused
+//! when it would not fit. This module knows nothing of Wasm beyond wasi-nn's backend traits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::{OutletId, SymbolValues};
+use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id, NamedTensor};
+use wasmtime_wasi_nn::wit::TensorType;
+use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
+
+use crate::budget::Budget;
+
+/// An ONNX model, optimised and ready to run on any batch size. Shared by all instances of a version.
+#[derive(Debug)]
+pub struct Graph {
+    plan: Arc<TypedSimplePlan>,
+    inputs: Vec<Port>,
+    outputs: Vec<String>,
+    /// Bytes of all constants.
+    weight_bytes: u64,
+    /// Bytes of the values alive at once where most are, in terms of the symbolic dimensions.
+    peak: TDim,
+}
+
+#[derive(Debug)]
+struct Port {
+    name: String,
+    datum: DatumType,
+    /// May hold symbols, such as the batch size.
+    shape: Vec<TDim>,
+}
+
+/// Why a model cannot be loaded or run.
+#[derive(Debug, thiserror::Error)]
+pub enum InferenceError {
+    /// tract does not understand the model, or lacks an operator.
+    #[error("the ONNX model cannot be loaded: {0}")]
+    Load(String),
+    /// Inputs that do not fit the model.
+    #[error("{0}")]
+    Input(String),
+    /// The computation failed.
+    #[error("the model failed: {0}")]
+    Run(String),
+    /// The computation would exceed the version's memory.
+    #[error("out of memory: the prediction needs about {needed} bytes, over the version's limit of {limit}")]
+    OutOfMemory {
+        /// Bytes of inputs, outputs and intermediate values.
+        needed: u64,
+        /// The version's budget.
+        limit: u64,
+    },
+}
+
+impl Graph {
+    /// Parses and optimises an ONNX file.
+    ///
+    /// # Errors
+    /// A malformed file, or an operator tract lacks.
+    pub fn load(onnx: &[u8]) -> Result<Graph, InferenceError> {
+        Self::load_typed(onnx).map_err(|e| InferenceError::Load(one_line(&e)))
+    }
+
+    fn load_typed(mut onnx: &[u8]) -> TractResult<Graph> {
+        let typed = tract_onnx::onnx().model_for_read(&mut onnx)?.into_typed()?.into_decluttered()?;
+        let name = |outlet: OutletId| match typed.outlet_label(outlet) {
+            Some(label) => label.to_string(),
+            None => typed.node(outlet.node).name.clone(),
+        };
+        let mut inputs = Vec::new();
+        for &outlet in typed.input_outlets()? {
+            let fact = typed.outlet_fact(outlet)?;
+            inputs.push(Port { name: name(outlet), datum: fact.datum_type, shape: fact.shape.dims().to_vec() });
+        }
+        let outputs = typed.output_outlets()?.iter().map(|&outlet| name(outlet)).collect();
+        let model = typed.into_optimized()?;
+        let weight_bytes = weight_bytes(&model);
+        let peak = peak_bytes(&model)?;
+        let plan = model.into_runnable()?;
+        Ok(Graph { plan, inputs, outputs, weight_bytes, peak })
+    }
+
+    /// Bytes of the model's constants.
+    pub fn weight_bytes(&self) -> u64 {
+        self.weight_bytes
+    }
+
+    /// Names of the model's inputs, in order.
+    pub fn inputs(&self) -> impl Iterator<Item = &str> {
+        self.inputs.iter().map(|port| port.name.as_str())
+    }
+
+    fn run(&self, inputs: Vec<NamedTensor>, budget: &Arc<Budget>) -> Result<Vec<NamedTensor>, InferenceError> {
+        let mut symbols = SymbolValues::default();
+        let mut values = tvec!();
+        let mut bytes = 0u64;
+        for port in &self.inputs {
+            let given = inputs.iter().find(|given| given.name == port.name).ok_or_else(|| {
+                InferenceError::Input(format!("the model needs an input {:?}, which was not given", port.name))
+            })?;
+            bytes += given.tensor.data.len() as u64;
+            values.push(port.tensor(given, &mut symbols)?.into_tvalue());
+        }
+        let peak = self.peak.eval(&symbols).to_i64().ok().and_then(|peak| u64::try_from(peak).ok());
+        // Inputs and outputs exist twice: here, and as the lists that cross the component boundary.
+        let needed = peak.unwrap_or(u64::MAX).saturating_add(bytes.saturating_mul(2));
+        let Some(_charge) = budget.charge(needed) else {
+            return Err(InferenceError::OutOfMemory { needed, limit: budget.limit() });
+        };
+        let results = self.plan.run(values).map_err(|e| InferenceError::Run(one_line(&e)))?;
+        self.outputs.iter().zip(results).map(|(name, value)| named(name, &value)).collect()
+    }
+}
+
+impl Port {
+    fn tensor(&self, given: &NamedTensor, symbols: &mut SymbolValues) -> Result<Tensor, InferenceError> {
+        let wrong = |what: String| InferenceError::Input(format!("model input {:?} {what}", self.name));
+        let datum = datum_type(given.tensor.ty);
+        if datum != Some(self.datum) && !(self.datum == DatumType::Bool && datum == Some(DatumType::U8)) {
+            return Err(wrong(format!("has type {:?}, the model expects {:?}", given.tensor.ty, self.datum)));
+        }
+        let shape: Vec<usize> = given.tensor.dimensions.iter().map(|&d| d as usize).collect();
+        let fits = shape.len() == self.shape.len()
+            && self.shape.iter().zip(&shape).all(|(want, &have)| match want {
+                TDim::Sym(symbol) => match symbols.get(symbol) {
+                    Some(bound) => bound == have as i64,
+                    None => {
+                        symbols.set(symbol, have as i64);
+                        true
+                    }
+                },
+                other => other.eval(symbols).to_i64().is_ok_and(|want| want == have as i64),
+            });
+        if !fits {
+            return Err(wrong(format!("has shape {shape:?}, the model expects {:?}", self.shape)));
+        }
+        let length = shape.iter().try_fold(self.datum.size_of(), |all, &dim| all.checked_mul(dim));
+        if length != Some(given.tensor.data.len()) {
+            return Err(wrong(format!("has {} bytes, too many or too few for its shape", given.tensor.data.len())));
+        }
+        let mut tensor =
+            Tensor::zero_dt(self.datum, &shape).map_err(|e| InferenceError::Run(one_line(&e)))?;
+        tensor.as_bytes_mut().copy_from_slice(&given.tensor.data);
+        Ok(tensor)
+    }
+}
+
+fn named(name: &str, value: &Tensor) -> Result<NamedTensor, InferenceError> {
+    let ty = tensor_type(value.datum_type())
+        .ok_or_else(|| InferenceError::Run(format!("output {name:?} has type {:?}", value.datum_type())))?;
+    let dimensions = value.shape().iter().map(|&dim| dim as u32).collect();
+    let tensor = wasmtime_wasi_nn::Tensor::new(dimensions, ty, value.as_bytes().to_vec());
+    Ok(NamedTensor { name: name.into(), tensor })
+}
+
+fn datum_type(ty: TensorType) -> Option<DatumType> {
+    Some(match ty {
+        TensorType::Fp16 => DatumType::F16,
+        TensorType::Fp32 => DatumType::F32,
+        TensorType::Fp64 => DatumType::F64,
+        TensorType::U8 => DatumType::U8,
+        TensorType::I32 => DatumType::I32,
+        TensorType::I64 => DatumType::I64,
+        TensorType::Bf16 => return None,
+    })
+}
+
+fn tensor_type(datum: DatumType) -> Option<TensorType> {
+    Some(match datum {
+        DatumType::F16 => TensorType::Fp16,
+        DatumType::F32 => TensorType::Fp32,
+        DatumType::F64 => TensorType::Fp64,
+        DatumType::U8 | DatumType::Bool => TensorType::U8,
+        DatumType::I32 => TensorType::I32,
+        DatumType::I64 => TensorType::I64,
+        _ => return None,
+    })
+}
+
+fn weight_bytes(model: &TypedModel) -> u64 {
+    let constants = model.nodes().iter().flat_map(|node| &node.outputs).filter_map(|out| out.fact.konst.as_ref());
+    constants.map(|tensor| (tensor.len() * tensor.datum_type().size_of()) as u64).sum()
+}
+
+/// The bytes of the values alive at the step where most are. Which step that is, is decided with every symbol at 1: all of
+/// a feed-forward model's values grow with the same batch size, so the step stays the peak as the batch grows.
+fn peak_bytes(model: &TypedModel) -> TractResult<TDim> {
+    let order = model.eval_order()?;
+    let size = |node: usize| -> TDim {
+        let outputs = model.node(node).outputs.iter().filter(|out| out.fact.konst.is_none());
+        outputs.map(|out| out.fact.shape.volume() * out.fact.datum_type.size_of() as i64).fold(TDim::Val(0), |a, b| a + b)
+    };
+    let mut last_use = HashMap::new();
+    for (step, &node) in order.iter().enumerate() {
+        for input in &model.node(node).inputs {
+            last_use.insert(input.node, step);
+        }
+    }
+    for outlet in model.output_outlets()? {
+        last_use.insert(outlet.node, order.len());
+    }
+    let mut live: Vec<usize> = Vec::new();
+    let (mut peak, mut highest) = (TDim::Val(0), i64::MIN);
+    for (step, &node) in order.iter().enumerate() {
+        live.push(node);
+        let now = live.iter().map(|&node| size(node)).fold(TDim::Val(0), |a, b| a + b);
+        let mut ones = SymbolValues::default();
+        for symbol in now.symbols() {
+            ones.set(&symbol, 1);
+        }
+        let rank = now.eval(&ones).to_i64().unwrap_or(i64::MAX);
+        if rank > highest {
+            (peak, highest) = (now, rank);
+        }
+        live.retain(|node| last_use.get(node).is_some_and(|&last| last > step));
+    }
+    Ok(peak)
+}
+
+/// An error with its causes on one line, most general first.
+fn one_line(error: &TractError) -> String {
+    let causes: Vec<String> = error.chain().map(|cause| cause.to_string().replace('\n', " ")).collect();
+    causes.join(": ")
+}
+
+/// The graphs one instance can load by name. Every instance has its own, for the sake of `out_of_memory`.
+pub struct Registry(HashMap<String, wasmtime_wasi_nn::Graph>);
+
+impl Registry {
+    /// Binds `graphs` to `budget`. `out_of_memory` is set when a computation is refused for want of memory, so that the host can
+    /// tell this failure from the guest's own, whatever the guest makes of the error.
+    pub fn new(graphs: &HashMap<String, Arc<Graph>>, budget: &Arc<Budget>, out_of_memory: &Arc<AtomicBool>) -> Registry {
+        let bind = |graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
+            Box::new(Bound {
+                graph: Arc::clone(graph),
+                budget: Arc::clone(budget),
+                out_of_memory: Arc::clone(out_of_memory),
+            })
+        };
+        Registry(graphs.iter().map(|(name, graph)| (name.clone(), bind(graph).into())).collect())
+    }
+}
+
+impl GraphRegistry for Registry {
+    fn get(&self, name: &str) -> Option<&wasmtime_wasi_nn::Graph> {
+        self.0.get(name)
+    }
+
+    fn get_mut(&mut self, name: &str) -> Option<&mut wasmtime_wasi_nn::Graph> {
+        self.0.get_mut(name)
+    }
+}
+
+#[derive(Clone)]
+struct Bound {
+    graph: Arc<Graph>,
+    budget: Arc<Budget>,
+    out_of_memory: Arc<AtomicBool>,
+}
+
+impl BackendGraph for Bound {
+    fn init_execution_context(&self) -> Result<ExecutionContext, BackendError> {
+        let context: Box<dyn BackendExecutionContext> = Box::new(self.clone());
+        Ok(context.into())
+    }
+}
+
+impl BackendExecutionContext for Bound {
+    fn set_input(&mut self, _: Id, _: &wasmtime_wasi_nn::Tensor) -> Result<(), BackendError> {
+        Err(witx_only())
+    }
+
+    fn get_output(&mut self, _: Id) -> Result<wasmtime_wasi_nn::Tensor, BackendError> {
+        Err(witx_only())
+    }
+
+    fn compute(&mut self, inputs: Option<Vec<NamedTensor>>) -> Result<Option<Vec<NamedTensor>>, BackendError> {
+        let inputs = inputs.ok_or_else(witx_only)?;
+        let outputs = self.graph.run(inputs, &self.budget).inspect_err(|error| {
+            if matches!(error, InferenceError::OutOfMemory { .. }) {
+                self.out_of_memory.store(true, Ordering::Relaxed);
+            }
+        });
+        outputs.map(Some).map_err(|error| BackendError::BackendAccess(wasmtime::Error::msg(error.to_string())))
+    }
+}
+
+/// Components pass inputs with `compute`; the stateful calls belong to wasi-nn's older ABI for core modules, which the
+/// host does not link.
+fn witx_only() -> BackendError {
+    BackendError::BackendAccess(wasmtime::Error::msg("set-input and get-output are not part of wasi-nn's component API"))
+}

@@ -1,0 +1,157 @@
+//! An instance: the live memory of a program, and calls into it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant as Clock};
+
+use tokio::time::{Sleep, sleep, timeout};
+use wasmtime::Store;
+use wasmtime::component::{ComponentType, Lift, TypedFunc};
+
+use super::limits::{Limits, Pace};
+use super::runtime::Program;
+use super::state::Host;
+
+/// What an endpoint answered; see `sdk/wit/world.wit`.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Header fields, names as written in the notebook.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An exception that left an endpoint's cell; see `sdk/wit/world.wit`.
+#[derive(Clone, Debug, PartialEq, Eq, ComponentType, Lift)]
+#[component(record)]
+pub struct Failure {
+    /// The exception's type and message.
+    pub error: String,
+    /// The whole traceback.
+    pub traceback: String,
+}
+
+/// Why a call had no answer. The instance must be dropped: its memory may be in any state.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It ran longer than it may.
+    #[error("the handler ran longer than its timeout: set 'timeout' in the config cell, or do less in the request")]
+    Timeout,
+    /// The version's budget is used up.
+    #[error("out of memory: the version may use {limit} bytes: raise 'memory' in the config cell")]
+    OutOfMemory {
+        /// The budget in bytes.
+        limit: u64,
+    },
+    /// The guest trapped: a fault in the engine, or a stack overflow in C code.
+    #[error("the handler crashed: {0}")]
+    Trap(String),
+}
+
+type Endpoint = TypedFunc<(&'static str,), (Result<Response, Failure>,)>;
+
+/// A program's live memory.
+pub struct Instance {
+    store: Store<Host>,
+    endpoints: Vec<Endpoint>,
+}
+
+impl Instance {
+    pub(super) async fn new(program: &Program, limits: Limits) -> Result<Instance, CallError> {
+        let mut store = Store::new(program.pre.engine(), Host::new(limits));
+        store.limiter(|host| host);
+        store.epoch_deadline_async_yield_and_update(1);
+        let instance = program.pre.instantiate_async(&mut store).await.map_err(|e| call_error(store.data(), &e))?;
+        let typed = |store: &mut Store<Host>, index| instance.get_typed_func(store, index);
+        let endpoints = program.exports.iter().map(|index| typed(&mut store, index)).collect::<Result<_, _>>();
+        let endpoints = endpoints.map_err(|e| call_error(store.data(), &e))?;
+        Ok(Instance { store, endpoints })
+    }
+
+    /// Bytes of linear memory, most of them shared with the heap image until they are written.
+    pub fn memory_bytes(&self) -> u64 {
+        self.store.data().memory_bytes()
+    }
+
+    /// Calls endpoint number `endpoint` (in the manifest's order) with a `REQUEST`, JSON as DESIGN.md's conventions say. `limit` bounds the
+    /// time from now to the answer. The inner result is the guest's own.
+    ///
+    /// # Errors
+    /// See [`CallError`]; after any of them the instance must be dropped, as after dropping the future.
+    pub async fn call(
+        &mut self,
+        endpoint: usize,
+        request: &str,
+        limit: Duration,
+    ) -> Result<Result<Response, Failure>, CallError> {
+        let Some(function) = self.endpoints.get(endpoint).copied() else {
+            return Err(CallError::Trap(format!("the component has no endpoint number {endpoint}")));
+        };
+        self.store.data().take_out_of_memory();
+        self.store.set_epoch_deadline(1);
+        let pace = Arc::clone(&self.store.data().pace);
+        let call = Paced::new(function.call_async(&mut self.store, (request,)), pace);
+        let result = timeout(limit, call).await.map_err(|_| CallError::Timeout)?;
+        let host = self.store.data();
+        match result {
+            // A guest that was refused memory and answered all the same has coped with it.
+            Ok((Ok(response),)) => {
+                host.take_out_of_memory();
+                Ok(Ok(response))
+            }
+            Ok((Err(_),)) if host.take_out_of_memory() => Err(CallError::OutOfMemory { limit: host.memory_limit() }),
+            Ok((Err(failure),)) => Ok(Err(failure)),
+            Err(error) => Err(call_error(host, &error)),
+        }
+    }
+}
+
+fn call_error(host: &Host, error: &wasmtime::Error) -> CallError {
+    if host.take_out_of_memory() {
+        return CallError::OutOfMemory { limit: host.memory_limit() };
+    }
+    // The root cause names the trap; the chain above it is the Wasm backtrace.
+    CallError::Trap(error.root_cause().to_string())
+}
+
+/// Runs a guest's future, telling its pace how long each slice ran and pausing for as long as the pace demands.
+struct Paced<F> {
+    call: Pin<Box<F>>,
+    pace: Arc<dyn Pace>,
+    pause: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Future> Paced<F> {
+    fn new(call: F, pace: Arc<dyn Pace>) -> Self {
+        Paced { call: Box::pin(call), pace, pause: None }
+    }
+}
+
+impl<F: Future> Future for Paced<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        if let Some(pause) = &mut self.pause {
+            if pause.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.pause = None;
+        }
+        let start = Clock::now();
+        let polled = self.call.as_mut().poll(context);
+        let pause = self.pace.ran(start.elapsed());
+        // What a finished call still owes is paid by the version's next one: the answer is not held back.
+        if polled.is_pending() && !pause.is_zero() {
+            let mut timer = Box::pin(sleep(pause));
+            // Registers this task with the timer; the guest's own wake-up is then at worst one poll too early.
+            let _ = timer.as_mut().poll(context);
+            self.pause = Some(timer);
+        }
+        polled
+    }
+}

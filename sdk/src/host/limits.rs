@@ -1,0 +1,38 @@
+//! What an instance may take, as its caller sets it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::log::LogSink;
+use crate::budget::Budget;
+use crate::inference::Graph;
+
+/// What one instance may use, shared with the other instances of its version.
+#[derive(Clone)]
+pub struct Limits {
+    /// Pays for linear memory and tensors.
+    pub budget: Arc<Budget>,
+    /// The version's models by name.
+    pub graphs: Arc<HashMap<String, Arc<Graph>>>,
+    /// Decides how fast the guest may run.
+    pub pace: Arc<dyn Pace>,
+    /// Receives what the guest writes to stderr.
+    pub log: LogSink,
+}
+
+/// Decides how fast a guest may run.
+pub trait Pace: Send + Sync {
+    /// Told that the guest ran for `slice`, about every 5 ms and at the end of a call; answers how long it must now pause.
+    fn ran(&self, slice: Duration) -> Duration;
+}
+
+/// No pauses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unpaced;
+
+impl Pace for Unpaced {
+    fn ran(&self, _: Duration) -> Duration {
+        Duration::ZERO
+    }
+}

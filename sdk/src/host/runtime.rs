@@ -1,0 +1,197 @@
+//! The runtime: wasmtime set up for Titan, with the engine compiled; and programs loaded into it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, Module, OptLevel, PoolingAllocationConfig};
+
+use super::instance::{CallError, Instance};
+use super::limits::Limits;
+use super::precompiled;
+use super::state::Host;
+use crate::digest::sha256_hex;
+use crate::engine;
+use crate::manifest::Endpoint;
+
+/// Stack for Wasm frames. Below 2 MiB runaway recursion in Python meets the end of the stack, a trap, before CPython's own
+/// limit, a `RecursionError`; the rest is room for C code under a deep Python stack.
+const WASM_STACK: usize = 4 << 20;
+/// Stack of the fiber a guest runs on: Wasm frames, and host functions under them (tract among them).
+const FIBER_STACK: usize = WASM_STACK + (2 << 20);
+/// How often a guest gives its thread to other tasks.
+const TICK: Duration = Duration::from_millis(5);
+
+/// How a runtime is set up.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// Where the compiled engine is kept.
+    pub cache: PathBuf,
+    /// Instances that may live at once, of all programs together. Address space is reserved for each, memory is not.
+    pub max_instances: u32,
+    /// Bytes of linear memory one instance may grow to, at most 4 GiB.
+    pub max_memory: u64,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        RuntimeOptions { cache: engine::cache_dir().join("engines"), max_instances: 1000, max_memory: 4 << 30 }
+    }
+}
+
+/// Why a runtime or a program cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The embedded engine is broken.
+    #[error(transparent)]
+    Engine(#[from] engine::EngineError),
+    /// wasmtime refuses the settings, mostly for want of address space or a readable cache.
+    #[error("the Wasm runtime cannot start ({0}): check that {1} is writable and the address space is not limited (ulimit -v)")]
+    Start(String, PathBuf),
+    /// The component is malformed, or asks for what the host does not offer.
+    #[error("the component cannot be loaded ({0}): compile the notebook again with this titan")]
+    Component(String),
+    /// A file cannot be read or written.
+    #[error("{0} cannot be read: {1}")]
+    Io(PathBuf, std::io::Error),
+}
+
+/// wasmtime with the engine compiled. Cheap to clone.
+#[derive(Clone)]
+pub struct Runtime {
+    engine: Engine,
+    core: Module,
+}
+
+impl Runtime {
+    /// Sets wasmtime up and compiles the engine, or maps it from the cache. Blocks: seconds the first time on a machine,
+    /// milliseconds afterwards.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn new(options: &RuntimeOptions) -> Result<Runtime, HostError> {
+        let start = |e: wasmtime::Error| HostError::Start(format!("{e:#}"), options.cache.clone());
+        let engine = Engine::new(&config(options)).map_err(start)?;
+        let code = || Ok(engine::parts().map_err(wasmtime::Error::new)?.code);
+        let core = precompiled::module(&engine, &options.cache, engine::digest(), code).map_err(start)?;
+        tick(&engine);
+        Ok(Runtime { engine, core })
+    }
+
+    /// wasmtime's own engine, for callers that make components which are not programs.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A linker that offers what `sdk/wit/world.wit` names, and the engine. No file system, no sockets.
+    ///
+    /// # Errors
+    /// None that depend on input.
+    pub fn linker(&self) -> wasmtime::Result<Linker<Host>> {
+        let mut linker = Linker::new(&self.engine);
+        wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
+        wasmtime_wasi_nn::wit::add_to_linker(&mut linker, Host::nn)?;
+        linker.root().module(engine::IMPORT, &self.core)?;
+        Ok(linker)
+    }
+
+    /// Loads the component in the file `component`. Its compiled form is kept in the folder `cache` under the digest of the
+    /// component, so that the next load maps it. `endpoints` are its exports in the order of their indices. Blocks.
+    ///
+    /// # Errors
+    /// A component that is malformed, imports what the host lacks, or does not export every endpoint.
+    pub fn load(&self, component: &Path, cache: &Path, endpoints: &[Endpoint]) -> Result<Program, HostError> {
+        let bytes = std::fs::read(component).map_err(|e| HostError::Io(component.into(), e))?;
+        let digest = sha256_hex(&bytes);
+        let refuse = |e: wasmtime::Error| HostError::Component(format!("{e:#}"));
+        let component = precompiled::component(&self.engine, cache, &digest, || Ok(bytes)).map_err(refuse)?;
+        self.program(&component, endpoints)
+    }
+
+    /// As [`Runtime::load`], from bytes and without a trace on disk.
+    ///
+    /// # Errors
+    /// As [`Runtime::load`].
+    pub fn load_bytes(&self, component: &[u8], endpoints: &[Endpoint]) -> Result<Program, HostError> {
+        let component = Component::new(&self.engine, component).map_err(|e| HostError::Component(format!("{e:#}")))?;
+        self.program(&component, endpoints)
+    }
+
+    fn program(&self, component: &Component, endpoints: &[Endpoint]) -> Result<Program, HostError> {
+        let refuse = |e: wasmtime::Error| HostError::Component(format!("{e:#}"));
+        let pre = self.linker().and_then(|linker| linker.instantiate_pre(component)).map_err(refuse)?;
+        let export = |endpoint: &Endpoint| {
+            component
+                .get_export_index(None, &endpoint.name)
+                .ok_or_else(|| HostError::Component(format!("it does not export {:?}", endpoint.name)))
+        };
+        let exports = endpoints.iter().map(export).collect::<Result<_, _>>()?;
+        Ok(Program { pre, exports })
+    }
+}
+
+/// One version's component, ready to be instantiated. Cheap to clone.
+#[derive(Clone)]
+pub struct Program {
+    pub(super) pre: InstancePre<Host>,
+    /// In the order of endpoint indices.
+    pub(super) exports: Arc<[ComponentExportIndex]>,
+}
+
+impl Program {
+    /// Makes a new instance, whose memory is the heap image.
+    ///
+    /// # Errors
+    /// [`CallError::OutOfMemory`] when the budget does not allow another instance.
+    pub async fn instantiate(&self, limits: Limits) -> Result<Instance, CallError> {
+        Instance::new(self, limits).await
+    }
+}
+
+fn config(options: &RuntimeOptions) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    let instances = options.max_instances;
+    pool.total_component_instances(instances)
+        // The engine, the heap, the trampolines and the glue.
+        .total_core_instances(instances.saturating_mul(4))
+        .max_core_instances_per_component(4)
+        .total_memories(instances)
+        .max_memories_per_component(1)
+        // The engine's function table, and the trampolines' one slot.
+        .total_tables(instances.saturating_mul(2))
+        .max_tables_per_component(2)
+        .table_elements(40_000)
+        .total_stacks(instances)
+        .max_memory_size(usize::try_from(options.max_memory).unwrap_or(usize::MAX))
+        .max_core_instance_size(4 << 20)
+        .max_component_instance_size(4 << 20)
+        // Pages an instance has written are restored in place by copying instead of being given back to the kernel and
+        // faulted in again: measured 1.7 times faster for a fresh instance.
+        .linear_memory_keep_resident(32 << 20)
+        .async_stack_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        .cranelift_opt_level(OptLevel::Speed)
+        .epoch_interruption(true)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK);
+    config
+}
+
+/// Advances the epoch until the engine is gone.
+fn tick(engine: &Engine) {
+    let engine = engine.weak();
+    let ticker = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::park_timeout(TICK);
+        }
+    };
+    let spawned = std::thread::Builder::new().name("titan-epoch".into()).spawn(ticker);
+    // Without the thread guests would never yield and no timeout would hold: better not to start.
+    spawned.expect("the operating system refuses a thread");
+}
