@@ -1,1 +1,5 @@
 //! (to come)
+
+pub mod component;
+pub mod heap;
+pub mod snapshot;

@@ -51,7 +51,9 @@ pub fn cache_dir() -> PathBuf {
     match std::env::var_os("TITAN_CACHE") {
         Some(dir) if !dir.is_empty() => PathBuf::from(dir),
         // Without a home folder the system's temporary one serves; a cache may vanish.
-        _ => etcetera::choose_base_strategy().map_or_else(|_| std::env::temp_dir(), |base| base.cache_dir()).join("titan"),
+        _ => etcetera::choose_base_strategy()
+            .map_or_else(|_| std::env::temp_dir(), |base| base.cache_dir())
+            .join("titan"),
     }
 }
 

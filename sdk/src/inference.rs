@@ -144,8 +144,7 @@ impl Port {
         if length != Some(given.tensor.data.len()) {
             return Err(wrong(format!("has {} bytes, too many or too few for its shape", given.tensor.data.len())));
         }
-        let mut tensor =
-            Tensor::zero_dt(self.datum, &shape).map_err(|e| InferenceError::Run(one_line(&e)))?;
+        let mut tensor = Tensor::zero_dt(self.datum, &shape).map_err(|e| InferenceError::Run(one_line(&e)))?;
         tensor.as_bytes_mut().copy_from_slice(&given.tensor.data);
         Ok(tensor)
     }
@@ -194,7 +193,9 @@ fn peak_bytes(model: &TypedModel) -> TractResult<TDim> {
     let order = model.eval_order()?;
     let size = |node: usize| -> TDim {
         let outputs = model.node(node).outputs.iter().filter(|out| out.fact.konst.is_none());
-        outputs.map(|out| out.fact.shape.volume() * out.fact.datum_type.size_of() as i64).fold(TDim::Val(0), |a, b| a + b)
+        outputs
+            .map(|out| out.fact.shape.volume() * out.fact.datum_type.size_of() as i64)
+            .fold(TDim::Val(0), |a, b| a + b)
     };
     let mut last_use = HashMap::new();
     for (step, &node) in order.iter().enumerate() {
@@ -235,7 +236,11 @@ pub struct Registry(HashMap<String, wasmtime_wasi_nn::Graph>);
 impl Registry {
     /// Binds `graphs` to `budget`. `out_of_memory` is set when a computation is refused for want of memory, so that the host can
     /// tell this failure from the guest's own, whatever the guest makes of the error.
-    pub fn new(graphs: &HashMap<String, Arc<Graph>>, budget: &Arc<Budget>, out_of_memory: &Arc<AtomicBool>) -> Registry {
+    pub fn new(
+        graphs: &HashMap<String, Arc<Graph>>,
+        budget: &Arc<Budget>,
+        out_of_memory: &Arc<AtomicBool>,
+    ) -> Registry {
         let bind = |graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
             Box::new(Bound {
                 graph: Arc::clone(graph),
@@ -294,5 +299,7 @@ impl BackendExecutionContext for Bound {
 /// Components pass inputs with `compute`; the stateful calls belong to wasi-nn's older ABI for core modules, which the
 /// host does not link.
 fn witx_only() -> BackendError {
-    BackendError::BackendAccess(wasmtime::Error::msg("set-input and get-output are not part of wasi-nn's component API"))
+    BackendError::BackendAccess(wasmtime::Error::msg(
+        "set-input and get-output are not part of wasi-nn's component API",
+    ))
 }

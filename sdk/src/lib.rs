@@ -6,6 +6,7 @@
 //!
 //! | module | concept |
 //! | --- | --- |
+//! | [`wit`] | the world a component implements |
 //! | [`manifest`] | what a bundle says about itself |
 //! | [`bundle`] | the archive that is uploaded |
 //! | [`api`], [`client`] | the gateway's admin API: its types, and a blocking client |
@@ -23,3 +24,4 @@ pub mod engine;
 pub mod host;
 pub mod inference;
 pub mod manifest;
+pub mod wit;

@@ -21,6 +21,13 @@ pub struct Limits {
     pub log: LogSink,
 }
 
+impl Limits {
+    /// No models, no bound but that of the runtime, and a deaf log: for an engine that runs no handlers.
+    pub fn unlimited() -> Limits {
+        Limits { budget: Budget::new(u64::MAX), graphs: Arc::default(), pace: Arc::new(Unpaced), log: Arc::new(|_| {}) }
+    }
+}
+
 /// Decides how fast a guest may run.
 pub trait Pace: Send + Sync {
     /// Told that the guest ran for `slice`, about every 5 ms and at the end of a call; answers how long it must now pause.

@@ -47,7 +47,9 @@ pub enum HostError {
     #[error(transparent)]
     Engine(#[from] engine::EngineError),
     /// wasmtime refuses the settings, mostly for want of address space or a readable cache.
-    #[error("the Wasm runtime cannot start ({0}): check that {1} is writable and the address space is not limited (ulimit -v)")]
+    #[error(
+        "the Wasm runtime cannot start ({0}): check that {1} is writable and the address space is not limited (ulimit -v)"
+    )]
     Start(String, PathBuf),
     /// The component is malformed, or asks for what the host does not offer.
     #[error("the component cannot be loaded ({0}): compile the notebook again with this titan")]
@@ -175,6 +177,8 @@ fn config(options: &RuntimeOptions) -> Config {
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .cranelift_opt_level(OptLevel::Speed)
+        // A heap image is mapped copy-on-write whatever its size; beyond this default limit it would be copied into each instance.
+        .memory_guaranteed_dense_image_size(options.max_memory)
         .epoch_interruption(true)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK);

@@ -31,7 +31,8 @@ pub struct Host {
 }
 
 impl Host {
-    pub(super) fn new(limits: Limits) -> Host {
+    /// The data of a new instance.
+    pub fn new(limits: Limits) -> Host {
         let out_of_memory = Arc::new(AtomicBool::new(false));
         let registry = inference::Registry::new(&limits.graphs, &limits.budget, &out_of_memory);
         // No arguments, environment, preopened folder or network: the builder's default is nothing.
@@ -52,7 +53,7 @@ impl Host {
     }
 
     /// Whether memory was refused since this was last asked.
-    pub(super) fn take_out_of_memory(&self) -> bool {
+    pub fn take_out_of_memory(&self) -> bool {
         self.out_of_memory.swap(false, Ordering::Relaxed)
     }
 

@@ -1,0 +1,214 @@
+//! Makes heap images: runs the engine once, in the same sandbox that serves, and keeps its memory.
+//!
+//! Starting CPython and numpy takes most of a second, loading a frozen state milliseconds. So the booted engine's heap, the same
+//! for every notebook, is kept in the user's cache. This module knows the engine's life cycle; what the frozen state means is
+//! between the two Python packages.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use titan_sdk::budget::Budget;
+use titan_sdk::engine;
+use titan_sdk::host::{Host, HostError, Limits, Runtime, RuntimeOptions};
+use titan_sdk::inference::Graph;
+use wasmtime::component::{Component, Instance, WasmList};
+use wasmtime::{Store, StoreContextMut};
+
+use crate::component::{EncodeError, Encoder, Role, SNAPSHOT_HOST};
+use crate::heap::HeapImage;
+
+/// How long the endpoints may run to warm the heap up. A handler that waits or computes longer is left cold.
+const WARM_UP: Duration = Duration::from_secs(10);
+/// How long anything else may take; reached only by an engine that hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Why no heap image could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// The component around the engine cannot be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The runtime does not start.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The frozen state does not load in the engine. The text is Python's.
+    #[error("the notebook's state does not load in the engine ({0}): use only what the engine's Python has")]
+    State(String),
+    /// The heap outgrew the version's memory.
+    #[error(
+        "the notebook's state does not fit in memory ({limit} bytes): raise 'memory' in the config cell, or freeze less data"
+    )]
+    OutOfMemory {
+        /// The version's memory in bytes.
+        limit: u64,
+    },
+    /// The engine crashed or hung.
+    #[error("the engine failed while the heap image was made ({0}): report this with the notebook")]
+    Engine(String),
+    /// The cache folder cannot be written.
+    #[error("{0} cannot be written ({1}): make it writable, or name another cache with TITAN_CACHE")]
+    Cache(PathBuf, io::Error),
+}
+
+/// The engine, ready to load frozen states.
+pub struct Snapshotter {
+    runtime: Runtime,
+    encoder: Encoder,
+    base: HeapImage,
+    executor: tokio::runtime::Runtime,
+}
+
+impl Snapshotter {
+    /// Sets the runtime up and boots the engine, or reads the booted heap from `cache`. Blocks: seconds the first time on a
+    /// machine, a fraction of one afterwards.
+    ///
+    /// # Errors
+    /// See [`SnapshotError`].
+    pub fn new(cache: &Path) -> Result<Snapshotter, SnapshotError> {
+        // One instance lives at a time; the second slot is for the one being dropped.
+        let options = RuntimeOptions { cache: cache.join("engines"), max_instances: 2, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(&options)?;
+        let (encoder, start) = Encoder::new()?;
+        let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let executor = executor.map_err(|e| SnapshotError::Engine(e.to_string()))?;
+        let mut this = Snapshotter { runtime, encoder, base: start, executor };
+        let file = cache.join("heaps").join(engine::digest());
+        this.base = match fs::File::open(&file).and_then(|file| HeapImage::read(BufReader::new(file))) {
+            Ok(base) => base,
+            Err(_) => {
+                let base = this.run(&this.base, Step::Boot, &Limits::unlimited(), PATIENCE)?;
+                keep(&file, &base).map_err(|e| SnapshotError::Cache(file, e))?;
+                base
+            }
+        };
+        Ok(this)
+    }
+
+    /// The encoder for components around the heap images made here.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The runtime the engine was loaded into.
+    pub fn runtime(&self) -> &Runtime {
+        &self.runtime
+    }
+
+    /// Loads `state`, as `titan_freeze` wrote it, into the engine and keeps the heap. The endpoints are run once, so that a new
+    /// instance finds free lists and caches filled, with `graphs` behind their models. `memory` bounds the heap in bytes.
+    ///
+    /// # Errors
+    /// A state that does not load or fit.
+    pub fn freeze(
+        &self,
+        state: &[u8],
+        graphs: HashMap<String, Arc<Graph>>,
+        memory: u64,
+    ) -> Result<HeapImage, SnapshotError> {
+        let limits = Limits { budget: Budget::new(memory), graphs: Arc::new(graphs), ..Limits::unlimited() };
+        match self.run(&self.base, Step::Freeze { state, warm: true }, &limits, WARM_UP) {
+            Err(SnapshotError::Engine(why)) => {
+                // A handler may loop or crash. That is for its requests to show; the version deploys without the warm-up.
+                tracing::info!(%why, "the endpoints were not warmed up");
+                self.run(&self.base, Step::Freeze { state, warm: false }, &limits, PATIENCE)
+            }
+            done => done,
+        }
+    }
+
+    fn run(
+        &self,
+        image: &HeapImage,
+        step: Step<'_>,
+        limits: &Limits,
+        patience: Duration,
+    ) -> Result<HeapImage, SnapshotError> {
+        let component = self.encoder.encode(image, Role::Snapshot)?;
+        let engine = self.runtime.engine();
+        let mut store = Store::new(engine, Host::new(limits.clone()));
+        store.limiter(|host| host);
+        store.epoch_deadline_async_yield_and_update(1);
+        let kept = Arc::new(Mutex::new(None));
+        let instantiate_and_run = async {
+            let component = Component::new(engine, &component)?;
+            let mut linker = self.runtime.linker()?;
+            let slot = Arc::clone(&kept);
+            let receive = move |store: StoreContextMut<'_, Host>, (memory,): (WasmList<u8>,)| {
+                let image = HeapImage::of_memory(memory.as_le_slice(&store));
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(image);
+                Ok(())
+            };
+            linker.instance(SNAPSHOT_HOST)?.func_wrap("keep", receive)?;
+            let instance = linker.instantiate_async(&mut store, &component).await?;
+            call(&mut store, &instance, step).await
+        };
+        let outcome = self.executor.block_on(async { tokio::time::timeout(patience, instantiate_and_run).await });
+        let limit = limits.budget.limit();
+        let refused = store.data().take_out_of_memory();
+        match outcome {
+            Ok(Ok(Ok(()))) => {}
+            Ok(_) if refused => return Err(SnapshotError::OutOfMemory { limit }),
+            Ok(Ok(Err(python))) => return Err(step.failure(python)),
+            Ok(Err(trap)) => return Err(SnapshotError::Engine(format!("{:#}", trap))),
+            Err(_) => {
+                return Err(SnapshotError::Engine(format!("it ran for more than {} seconds", patience.as_secs())));
+            }
+        }
+        let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        kept.ok_or_else(|| SnapshotError::Engine("it kept no memory".into()))
+    }
+}
+
+/// What an engine is run for.
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Boot,
+    Freeze { state: &'a [u8], warm: bool },
+}
+
+impl Step<'_> {
+    fn failure(self, python: String) -> SnapshotError {
+        match self {
+            Step::Boot => SnapshotError::Engine(python),
+            Step::Freeze { .. } => SnapshotError::State(python),
+        }
+    }
+}
+
+/// Runs the step and hands memory over. The inner error is Python's.
+async fn call(store: &mut Store<Host>, instance: &Instance, step: Step<'_>) -> wasmtime::Result<Result<(), String>> {
+    let (outcome,) = match step {
+        Step::Boot => {
+            let boot = instance.get_typed_func::<(), (Result<(), String>,)>(&mut *store, "boot")?;
+            boot.call_async(&mut *store, ()).await?
+        }
+        Step::Freeze { state, warm } => {
+            let freeze = instance.get_typed_func::<(&[u8],), (Result<(), String>,)>(&mut *store, "freeze")?;
+            // The first byte says whether to warm up; see `titan.serve.thaw`.
+            let input = [&[u8::from(warm)], state].concat();
+            freeze.call_async(&mut *store, (&input,)).await?
+        }
+    };
+    if outcome.is_ok() {
+        instance.get_typed_func::<(), ()>(&mut *store, "keep")?.call_async(&mut *store, ()).await?;
+    }
+    Ok(outcome)
+}
+
+/// Writes the image under its final name at once, so that two compilers may run side by side.
+fn keep(file: &Path, image: &HeapImage) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
+    {
+        let mut buffered = io::BufWriter::new(temporary.as_file_mut());
+        image.write(&mut buffered)?;
+        buffered.flush()?;
+    }
+    temporary.persist(file)?;
+    Ok(())
+}
