@@ -1,0 +1,156 @@
+//! What the end-to-end tests share: the `titan` command, a gateway process, notebooks, and HTTP clients.
+//!
+//! Everything here is the real thing: the built binary, a process of its own, sockets, a Python environment. Environments and
+//! compiled engines are kept in the user's cache between runs, as they are for users.
+
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
+pub mod close;
+pub mod load;
+pub mod notebook;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The `titan` binary under test.
+pub fn titan() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_titan"));
+    command.env_remove("TITAN_GATEWAY");
+    command
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The real house prices where they exist (beside the checkout), else the example's own.
+pub fn house_prices() -> PathBuf {
+    let real = root().join("../shared/data/housepricedata.csv");
+    if real.exists() { real } else { root().join("examples/house-price/house-prices.csv") }
+}
+
+/// A gateway process of its own, killed when dropped.
+pub struct Gateway {
+    process: Child,
+    /// `http://address` of the services.
+    pub url: String,
+    /// `http://address` of the admin API.
+    pub admin: String,
+}
+
+impl Gateway {
+    /// Starts a gateway on free ports and waits until it says that it serves.
+    pub fn start(data: &Path) -> Gateway {
+        let mut process = titan()
+            .args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("titan gateway starts");
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut address = |what: &str| loop {
+            let line = lines.next().expect("the gateway says where it listens before it ends").unwrap();
+            if let Some(at) = line.find("http://").filter(|_| line.contains(what)) {
+                return line[at..].split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
+            }
+        };
+        let url = address("services");
+        let admin = address("admin");
+        // Read on, so that the gateway never blocks on a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        Gateway { process, url, admin }
+    }
+
+    /// `titan` with this gateway as its target.
+    pub fn titan(&self, arguments: &[&str]) -> Output {
+        titan().args(arguments).env("TITAN_GATEWAY", &self.admin).output().unwrap()
+    }
+
+    /// As [`Gateway::titan`], and it must succeed.
+    pub fn run(&self, arguments: &[&str]) -> String {
+        succeed(&self.titan(arguments))
+    }
+
+    /// Answer to a GET on the admin API.
+    pub fn admin_get(&self, path: &str) -> Value {
+        let url = format!("{}{path}", self.admin);
+        ureq::get(&url).call().unwrap().body_mut().read_json().unwrap()
+    }
+
+    /// Sends a request to a service; any status is an answer.
+    pub fn request(&self, method: &str, path: &str, body: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = request.header("content-type", "application/json").body(body.to_owned()).unwrap();
+        let mut response = agent.run(request).unwrap();
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (version, content_type) = (header("titan-version"), header("content-type"));
+        let status = response.status().as_u16();
+        Answer { status, version, content_type, body: response.body_mut().read_to_string().unwrap() }
+    }
+
+    /// GET on a service.
+    pub fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, "")
+    }
+
+    /// POST of JSON to a service.
+    pub fn post(&self, path: &str, body: &Value) -> Answer {
+        self.request("POST", path, &body.to_string())
+    }
+
+    /// The process id, for signals and `/proc`.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        // It may have been killed by the test already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A response of a service.
+#[derive(Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub version: Option<String>,
+    pub content_type: Option<String>,
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
+
+/// Standard output of a command that must have succeeded.
+pub fn succeed(output: &Output) -> String {
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{stdout}{stderr}", output.status);
+    stdout.into_owned()
+}
+
+/// The error line of a command that must have failed without a usage error's code.
+pub fn fail(output: &Output) -> String {
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "it succeeded: {}{stderr}", String::from_utf8_lossy(&output.stdout));
+    let errors: Vec<&str> = stderr.lines().filter(|line| line.starts_with("error: ")).collect();
+    assert_eq!(errors.len(), 1, "one line says what is wrong: {stderr}");
+    errors[0].to_owned()
+}
