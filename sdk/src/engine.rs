@@ -116,8 +116,43 @@ fn without_data(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
     use super::*;
     use crate::digest::sha256_hex;
+
+    /// Files under `folder` that the build reads, as (path relative to `root`, contents).
+    fn inputs(root: &Path, folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            if path.is_dir() {
+                if name != "prebuilt" && !name.ends_with("__pycache__") {
+                    inputs(root, &path, found);
+                }
+            } else if name != "README.md" {
+                found.push((name, fs::read(&path).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_embedded_engine_was_built_from_the_sources_beside_it() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine");
+        let mut files = Vec::new();
+        inputs(&root, &root, &mut files);
+        files.sort();
+        let mut bytes = Vec::new();
+        for (name, contents) in files {
+            bytes.extend_from_slice(name.as_bytes());
+            bytes.push(0);
+            bytes.extend_from_slice(&(contents.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(&contents);
+        }
+        let built_from = fs::read_to_string(root.join("prebuilt/inputs.sha256")).unwrap();
+        assert_eq!(sha256_hex(&bytes), built_from.trim(), "run sdk/engine/build.sh and commit sdk/engine/prebuilt");
+    }
 
     #[test]
     fn the_embedded_engine_is_the_one_its_digest_names() {
