@@ -1,0 +1,81 @@
+"""Reads a frozen state: the one place that says what its bytes mean. `titan_freeze.state` writes them.
+
+A state is
+
+    warm     1 byte, put in front by the compiler: whether to run the endpoints while the heap image is made
+    length   8 bytes, little-endian: of the stream
+    stream   pickles, one after the other, read by one unpickler so that an object stays one object throughout
+    arrays   the memory of numpy arrays, each 8 bytes of length (little-endian) and its bytes
+
+The first pickle of the stream is plain data, a dict:
+
+    modules    {name: (is_package, file, source)}: Python files that lie beside the notebook
+    imports    names of modules that endpoints import
+    sources    [(label, text, flags)]: cells that functions come from; flags are those of `compile`
+    endpoints  [{method, path, source, flags, quiet, info, sample}]: `info` is the source of the ResponseInfo cell or None,
+               `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
+    names      of the variables
+
+One pickle for every variable follows, in the order of `names`. What pickle cannot carry by itself is built by functions of
+`titan.rebuild`: a reference to `titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
+"""
+
+import pickle
+import struct
+from io import BytesIO
+
+from .rebuild import Builder, Sources
+
+_LENGTH = struct.Struct("<Q")
+
+
+class StateError(Exception):
+    """A variable cannot be built in this engine."""
+
+
+def split(state):
+    """(warm, stream, arrays) of the bytes `state`; arrays are views of it."""
+    view = memoryview(state)
+    (length,) = _LENGTH.unpack_from(view, 1)
+    at = 1 + _LENGTH.size
+    stream = bytes(view[at : at + length])
+    at += length
+    arrays = []
+    while at < len(view):
+        (length,) = _LENGTH.unpack_from(view, at)
+        at += _LENGTH.size
+        arrays.append(view[at : at + length])
+        at += length
+    return view[0] != 0, stream, arrays
+
+
+class Reader(pickle.Unpickler):
+    """Reads a stream into `namespace`. `array(index, dtype, shape, order)` makes the numpy arrays. `sources` are those of an earlier
+    reader of the same stream, whose code objects are then used again."""
+
+    def __init__(self, stream, namespace, array, sources=None):
+        super().__init__(BytesIO(stream))
+        self.head = self.load()
+        self.sources = sources or Sources(self.head["sources"])
+        self._namespace = namespace
+        self._builder = Builder(self.sources, namespace, array)
+
+    def find_class(self, module, name):
+        if module == "titan.rebuild":
+            return getattr(self._builder, name)
+        return super().find_class(module, name)
+
+    def fill(self):
+        """Puts every variable into the namespace."""
+        for name in self.head["names"]:
+            try:
+                self._namespace[name] = self.load()
+            except Exception as error:
+                raise StateError(f"variable {name!r}: {type(error).__name__}: {error}") from error
+
+
+def array(memory, dtype, shape, order):
+    """A numpy array that owns a copy of `memory`."""
+    import numpy
+
+    return numpy.frombuffer(memory, dtype).reshape(shape, order=order).copy(order)
