@@ -30,15 +30,15 @@ pub(super) fn module(
 }
 
 /// As [`module`], for a component.
-pub(super) fn component(
+pub(super) fn component<B: AsRef<[u8]>>(
     engine: &Engine,
     folder: &Path,
     name: &str,
-    wasm: impl FnOnce() -> wasmtime::Result<Vec<u8>>,
+    wasm: impl FnOnce() -> wasmtime::Result<B>,
 ) -> wasmtime::Result<Component> {
     let path = path(engine, folder, name);
     if !path.exists() {
-        keep(&path, &engine.precompile_component(&wasm()?)?)?;
+        keep(&path, &engine.precompile_component(wasm()?.as_ref())?)?;
     }
     // SAFETY: the module's safety argument.
     unsafe { Component::deserialize_file(engine, &path) }

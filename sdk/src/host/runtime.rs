@@ -1,5 +1,6 @@
 //! The runtime: wasmtime set up for Titan, with the engine compiled; and programs loaded into it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,6 @@ use super::instance::{CallError, Instance};
 use super::limits::Limits;
 use super::precompiled;
 use super::state::Host;
-use crate::digest::sha256_hex;
 use crate::engine;
 use crate::manifest::Endpoint;
 
@@ -54,9 +54,6 @@ pub enum HostError {
     /// The component is malformed, or asks for what the host does not offer.
     #[error("the component cannot be loaded ({0}): compile the notebook again with this titan")]
     Component(String),
-    /// A file cannot be read or written.
-    #[error("{0} cannot be read: {1}")]
-    Io(PathBuf, std::io::Error),
 }
 
 /// wasmtime with the engine compiled. Cheap to clone.
@@ -98,16 +95,22 @@ impl Runtime {
         Ok(linker)
     }
 
-    /// Loads the component in the file `component`. Its compiled form is kept in the folder `cache` under the digest of the
-    /// component, so that the next load maps it. `endpoints` are its exports in the order of their indices. Blocks.
+    /// Loads the component whose SHA-256 is `digest`. Its compiled form is kept in the folder `cache` under that digest;
+    /// only where it is missing is `component` asked for the bytes. `endpoints` are its exports in the order of their
+    /// indices. Blocks.
     ///
     /// # Errors
-    /// A component that is malformed, imports what the host lacks, or does not export every endpoint.
-    pub fn load(&self, component: &Path, cache: &Path, endpoints: &[Endpoint]) -> Result<Program, HostError> {
-        let bytes = std::fs::read(component).map_err(|e| HostError::Io(component.into(), e))?;
-        let digest = sha256_hex(&bytes);
-        let refuse = |e: wasmtime::Error| HostError::Component(format!("{e:#}"));
-        let component = precompiled::component(&self.engine, cache, &digest, || Ok(bytes)).map_err(refuse)?;
+    /// A component that cannot be read, is malformed, imports what the host lacks, or does not export every endpoint.
+    pub fn load<B: AsRef<[u8]>>(
+        &self,
+        digest: &str,
+        component: impl FnOnce() -> io::Result<B>,
+        cache: &Path,
+        endpoints: &[Endpoint],
+    ) -> Result<Program, HostError> {
+        let bytes = || component().map_err(wasmtime::Error::new);
+        let component = precompiled::component(&self.engine, cache, digest, bytes)
+            .map_err(|e| HostError::Component(format!("{e:#}")))?;
         self.program(&component, endpoints)
     }
 
