@@ -94,7 +94,7 @@ fn number(from: &mut impl Read) -> io::Result<Option<u64>> {
 fn next_non_zero(memory: &[u8], from: usize) -> Option<usize> {
     // By words first: most of a heap image's gaps are long.
     let mut at = from;
-    while at % 16 != 0 && at < memory.len() {
+    while !at.is_multiple_of(16) && at < memory.len() {
         if memory[at] != 0 {
             return Some(at);
         }

@@ -1,5 +1,31 @@
-//! (to come)
+//! The compiler: a notebook becomes a bundle.
+//!
+//! Data goes one way. The compiler knows nothing of gateways; what it makes is described in `titan_sdk`.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`notebook`], [`config`], [`endpoint`] | what the notebook says: cells, config cell, endpoints |
+//! | [`environment`] | the Python environment of an image |
+//! | [`freeze`] | run the notebook there once, and take what its endpoints need |
+//! | [`snapshot`], [`heap`] | load that into the engine, and keep its memory |
+//! | [`component`] | encode the version's component around it |
+//! | [`compile`] | all of these in order |
+//! | [`options`], [`progress`], [`interrupt`] | how a caller steers and watches a compile |
+//! | [`error`] | every way it can fail |
 
+pub mod compile;
 pub mod component;
+pub mod config;
+pub mod endpoint;
+pub mod environment;
+pub mod error;
+pub mod freeze;
 pub mod heap;
+mod image;
+pub mod interrupt;
+pub mod notebook;
+pub mod options;
+mod process;
+pub mod progress;
+mod python;
 pub mod snapshot;

@@ -19,10 +19,13 @@ use wasmtime::component::{Component, Instance, WasmList};
 use wasmtime::{Store, StoreContextMut};
 
 use crate::component::{EncodeError, Encoder, Role, SNAPSHOT_HOST};
-use crate::heap::HeapImage;
+use crate::heap::{HeapImage, PAGE};
+use crate::interrupt::Interrupt;
 
 /// How long the endpoints may run to warm the heap up. A handler that waits or computes longer is left cold.
 const WARM_UP: Duration = Duration::from_secs(10);
+/// Pages the warm-up may add to the heap: a handler that hoards must not make every instance larger. 16 MiB.
+const WARM_GROWTH_PAGES: u64 = (16 << 20) / PAGE as u64;
 /// How long anything else may take; reached only by an engine that hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -49,6 +52,9 @@ pub enum SnapshotError {
     /// The engine crashed or hung.
     #[error("the engine failed while the heap image was made ({0}): report this with the notebook")]
     Engine(String),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// The cache folder cannot be written.
     #[error("{0} cannot be written ({1}): make it writable, or name another cache with TITAN_CACHE")]
     Cache(PathBuf, io::Error),
@@ -80,7 +86,8 @@ impl Snapshotter {
         this.base = match fs::File::open(&file).and_then(|file| HeapImage::read(BufReader::new(file))) {
             Ok(base) => base,
             Err(_) => {
-                let base = this.run(&this.base, Step::Boot, &Limits::unlimited(), PATIENCE)?;
+                let never = Interrupt::never();
+                let base = this.run(&this.base, Step::Boot, &Limits::unlimited(), PATIENCE, &never)?.image;
                 keep(&file, &base).map_err(|e| SnapshotError::Cache(file, e))?;
                 base
             }
@@ -98,26 +105,36 @@ impl Snapshotter {
         &self.runtime
     }
 
-    /// Loads `state`, as `titan_freeze` wrote it, into the engine and keeps the heap. The endpoints are run once, so that a new
-    /// instance finds free lists and caches filled, with `graphs` behind their models. `memory` bounds the heap in bytes.
+    /// Loads `state`, as `titan_freeze` wrote it, into the engine and keeps the heap. The endpoints are run once, with `graphs`
+    /// behind their models, so that a new instance finds free lists and caches filled. `memory` bounds the heap and the
+    /// models' weights together, in bytes.
     ///
     /// # Errors
-    /// A state that does not load or fit.
+    /// A state that does not load or fit, or an interrupt.
     pub fn freeze(
         &self,
         state: &[u8],
         graphs: HashMap<String, Arc<Graph>>,
         memory: u64,
+        interrupt: &Interrupt,
     ) -> Result<HeapImage, SnapshotError> {
-        let limits = Limits { budget: Budget::new(memory), graphs: Arc::new(graphs), ..Limits::unlimited() };
-        match self.run(&self.base, Step::Freeze { state, warm: true }, &limits, WARM_UP) {
-            Err(SnapshotError::Engine(why)) => {
-                // A handler may loop or crash. That is for its requests to show; the version deploys without the warm-up.
-                tracing::info!(%why, "the endpoints were not warmed up");
-                self.run(&self.base, Step::Freeze { state, warm: false }, &limits, PATIENCE)
+        let budget = Budget::new(memory);
+        let weights = graphs.values().map(|graph| graph.weight_bytes()).sum();
+        let _weights = budget.charge(weights).ok_or(SnapshotError::OutOfMemory { limit: memory })?;
+        let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
+        let cold = self.run(&self.base, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
+        // A handler may loop, crash or hoard. That is for its requests to show: the version deploys without the warm-up.
+        match self.run(&self.base, Step::Freeze { state, warm: true }, &limits, WARM_UP, interrupt) {
+            Ok(warm) if warm.refused => tracing::info!("the warm-up ran out of memory and is left out"),
+            Ok(warm) if warm.image.pages > cold.image.pages + WARM_GROWTH_PAGES => {
+                let (cold, warm) = (cold.image.pages, warm.image.pages);
+                tracing::info!(cold, warm, "the warm-up grew the heap by too many pages and is left out");
             }
-            done => done,
+            Ok(warm) => return Ok(warm.image),
+            Err(SnapshotError::Interrupted) => return Err(SnapshotError::Interrupted),
+            Err(why) => tracing::info!(%why, "the warm-up failed and is left out"),
         }
+        Ok(cold.image)
     }
 
     fn run(
@@ -126,7 +143,8 @@ impl Snapshotter {
         step: Step<'_>,
         limits: &Limits,
         patience: Duration,
-    ) -> Result<HeapImage, SnapshotError> {
+        interrupt: &Interrupt,
+    ) -> Result<Kept, SnapshotError> {
         let component = self.encoder.encode(image, Role::Snapshot)?;
         let engine = self.runtime.engine();
         let mut store = Store::new(engine, Host::new(limits.clone()));
@@ -146,7 +164,12 @@ impl Snapshotter {
             let instance = linker.instantiate_async(&mut store, &component).await?;
             call(&mut store, &instance, step).await
         };
-        let outcome = self.executor.block_on(async { tokio::time::timeout(patience, instantiate_and_run).await });
+        let outcome = self.executor.block_on(async {
+            tokio::select! {
+                outcome = tokio::time::timeout(patience, instantiate_and_run) => Ok(outcome),
+                () = interrupt.asked() => Err(SnapshotError::Interrupted),
+            }
+        })?;
         let limit = limits.budget.limit();
         let refused = store.data().take_out_of_memory();
         match outcome {
@@ -159,8 +182,16 @@ impl Snapshotter {
             }
         }
         let kept = kept.lock().unwrap_or_else(PoisonError::into_inner).take();
-        kept.ok_or_else(|| SnapshotError::Engine("it kept no memory".into()))
+        let image = kept.ok_or_else(|| SnapshotError::Engine("it kept no memory".into()))?;
+        Ok(Kept { image, refused })
     }
+}
+
+/// What a run left behind.
+struct Kept {
+    image: HeapImage,
+    /// Whether the guest was refused memory on the way, and coped.
+    refused: bool,
 }
 
 /// What an engine is run for.

@@ -1,0 +1,122 @@
+//! The pipeline: every step from a notebook's file to its bundle, in order.
+//!
+//! This module knows the order of the steps and what flows between them; how each is done is its own module's affair.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use titan_sdk::bundle::{Bundle, part};
+use titan_sdk::engine;
+use titan_sdk::inference::Graph;
+use titan_sdk::manifest::{FORMAT, Manifest, Model};
+
+use crate::component::Role;
+use crate::environment;
+use crate::error::CompileError;
+use crate::freeze::{self, Captured, Frozen, FrozenModel};
+use crate::interrupt::Interrupt;
+use crate::notebook::Notebook;
+use crate::options::Options;
+use crate::progress::{Clock, Progress, Stage};
+use crate::snapshot::{SnapshotError, Snapshotter};
+
+/// How often a compile that waits for the engine asks whether it is to stop.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A bundle and how it came about.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// Ready to be written or uploaded.
+    pub bundle: Bundle,
+    /// The variables the endpoints reach.
+    pub captured: Vec<Captured>,
+    /// The Python the notebook ran in: `3.11.7`.
+    pub python: String,
+    /// Every stage with its duration, in order.
+    pub stages: Vec<(Stage, Duration)>,
+}
+
+/// Compiles the notebook in the file `path`. Blocks for as long as the notebook runs.
+///
+/// # Errors
+/// See [`CompileError`].
+pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Result<Compiled, CompileError> {
+    let notebook = Notebook::read(path, options)?;
+    let mut clock = Clock::new(progress);
+    let environment = environment::prepare(&notebook, options, &mut clock)?;
+    // Booting the engine takes a second, a minute the first time on a machine: that passes while the notebook runs.
+    let booting = boot(options.cache.clone())?;
+    let Frozen { state, models, captured, python } =
+        freeze::freeze(&notebook, &environment, &options.interrupt, &mut clock)?;
+
+    clock.begin(Stage::Heap);
+    let graphs = load(&models)?;
+    let snapshotter = booted(&booting, &options.interrupt)?;
+    let memory = notebook.settings.config.memory;
+    let heap = snapshotter.freeze(&state, graphs, memory, &options.interrupt)?;
+
+    clock.begin(Stage::Component);
+    options.interrupt.check()?;
+    let endpoints: Vec<_> = notebook.endpoints.iter().map(|endpoint| endpoint.manifest()).collect();
+    let component = snapshotter.encoder().encode(&heap, Role::Version(&endpoints))?;
+    let entry = |model: &FrozenModel| Model {
+        name: model.name.clone(),
+        part: part(&format!("models/{}.onnx", model.name), &model.onnx),
+    };
+    let manifest = Manifest {
+        format: FORMAT,
+        service: notebook.service,
+        endpoints,
+        config: notebook.settings.config,
+        engine: engine::digest().into(),
+        component: part("component.wasm", &component),
+        models: models.iter().map(entry).collect(),
+        notebook: part("notebook.ipynb", &notebook.bytes),
+    };
+    // A bundle that a gateway would refuse is not handed out.
+    manifest.check()?;
+    let models = models.into_iter().map(|model| model.onnx).collect();
+    let bundle = Bundle { manifest, component, models, notebook: notebook.bytes };
+    Ok(Compiled { bundle, captured, python, stages: clock.stop() })
+}
+
+/// Loads every model the way a gateway does, so that one it cannot serve fails here and not at the first request.
+fn load(models: &[FrozenModel]) -> Result<HashMap<String, Arc<Graph>>, CompileError> {
+    let load = |model: &FrozenModel| match Graph::load(&model.onnx) {
+        Ok(graph) => Ok((model.name.clone(), Arc::new(graph))),
+        Err(error) => Err(CompileError::Model { model: model.name.clone(), cause: error.to_string() }),
+    };
+    models.iter().map(load).collect()
+}
+
+type Booting = Receiver<Result<Snapshotter, SnapshotError>>;
+
+/// Starts to boot the engine on a thread of its own. A compile that fails leaves the thread behind: what it compiles and
+/// boots is kept in the cache, for the next.
+fn boot(cache: PathBuf) -> Result<Booting, CompileError> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let boot = move || {
+        // Nobody receives it when the compile has failed already.
+        let _ = sender.send(Snapshotter::new(&cache));
+    };
+    let spawned = thread::Builder::new().name("titan-boot".into()).spawn(boot);
+    spawned.map_err(|e| SnapshotError::Engine(e.to_string()))?;
+    Ok(receiver)
+}
+
+fn booted(booting: &Booting, interrupt: &Interrupt) -> Result<Snapshotter, CompileError> {
+    loop {
+        interrupt.check()?;
+        match booting.recv_timeout(TICK) {
+            Ok(booted) => return Ok(booted?),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(SnapshotError::Engine("its boot ended without a result".into()).into());
+            }
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! Freezes a notebook: runs it once in its environment and reads back what its endpoints need.
+//!
+//! The work is done by the Python package `titan_freeze` (`compiler/python`), which this binary carries inside itself. This
+//! module writes its job, follows its events, and reads its output; what the frozen state means is between that package and
+//! the one in the engine. Event and job formats: `compiler/python/titan_freeze`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use include_dir::{Dir, include_dir};
+use serde::{Deserialize, Serialize};
+use titan_sdk::engine;
+
+use crate::environment::Environment;
+use crate::error::CompileError;
+use crate::interrupt::Interrupt;
+use crate::notebook::Notebook;
+use crate::process::{self, Ended, Stream};
+use crate::progress::{Clock, Stage};
+
+static PACKAGE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/python/titan_freeze");
+
+/// What a notebook's endpoints need, taken from its kernel.
+#[derive(Clone, Debug, Default)]
+pub struct Frozen {
+    /// Everything but models, as the engine's `titan.serve.thaw` reads it.
+    pub state: Vec<u8>,
+    /// Models, converted.
+    pub models: Vec<FrozenModel>,
+    /// What was captured, for people.
+    pub captured: Vec<Captured>,
+    /// The image's Python: `3.11.7`.
+    pub python: String,
+}
+
+/// A model of the notebook.
+#[derive(Clone, Debug)]
+pub struct FrozenModel {
+    /// The name the state refers to it by: letters, digits, `_` and `-`.
+    pub name: String,
+    /// The ONNX file.
+    pub onnx: Vec<u8>,
+}
+
+/// A variable an endpoint reaches.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Captured {
+    /// Its name in the notebook.
+    pub name: String,
+    /// Its Python type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its size in the state.
+    pub bytes: u64,
+    /// The export name of the first endpoint that reaches it.
+    pub endpoint: String,
+}
+
+#[derive(Serialize)]
+struct Job<'a> {
+    notebook: &'a Path,
+    service: &'a str,
+    cells: Vec<JobCell<'a>>,
+    endpoints: Vec<JobEndpoint<'a>>,
+    modules_file: &'a Path,
+    out: &'a Path,
+}
+
+#[derive(Serialize)]
+struct JobCell<'a> {
+    index: usize,
+    source: &'a str,
+}
+
+#[derive(Serialize)]
+struct JobEndpoint<'a> {
+    name: &'a str,
+    method: &'a str,
+    path: &'a str,
+    source: &'a str,
+    response_info: Option<&'a str>,
+    after_cell: usize,
+    cell_indexes: &'a [usize],
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Cell { index: u64, position: u64, of: u64 },
+    Stage { stage: String },
+    Error { message: String, detail: String },
+    Done,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    python: String,
+    captured: Vec<Captured>,
+    models: Vec<OutputModel>,
+}
+
+#[derive(Deserialize)]
+struct OutputModel {
+    name: String,
+    file: PathBuf,
+}
+
+/// Runs `notebook` in `environment`. The notebook's folder is its working folder.
+///
+/// # Errors
+/// A cell that raises, a state or model that cannot travel, a Python that dies, an interrupt.
+pub fn freeze(
+    notebook: &Notebook,
+    environment: &Environment,
+    interrupt: &Interrupt,
+    clock: &mut Clock<'_>,
+) -> Result<Frozen, CompileError> {
+    clock.begin(Stage::Run);
+    let folder = tempfile::Builder::new().prefix("titan-freeze-").tempdir();
+    let folder = folder.map_err(|cause| CompileError::Cache { path: std::env::temp_dir(), cause })?;
+    let job = write_job(notebook, folder.path())?;
+    let mut command = environment.command(&environment.python(), notebook.folder());
+    command.args(["-m", "titan_freeze"]).arg(job).env("PYTHONPATH", python_path(folder.path()));
+    // Windows of plots have nowhere to open, and sets keep their order from one deploy to the next.
+    for (variable, value) in [("PYTHONUNBUFFERED", "1"), ("MPLBACKEND", "agg"), ("PYTHONHASHSEED", "0")] {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
+    let (mut failure, mut done) = (None, false);
+    let ended = process::run(command, interrupt, |stream, line| {
+        let event = if stream == Stream::Out { serde_json::from_str(line).ok() } else { None };
+        match event {
+            Some(Event::Cell { index, position, of }) => {
+                clock.progress().advance(position.saturating_sub(1), of, &format!("cell {index}"));
+            }
+            Some(Event::Stage { stage }) => begin(clock, &stage),
+            Some(Event::Error { message, detail }) => failure = Some(CompileError::Freeze { message, detail }),
+            Some(Event::Done) => done = true,
+            None => {
+                clock.progress().output(line);
+                return true;
+            }
+        }
+        false
+    })?;
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if !done || !ended.status.success() {
+        return Err(died(&ended));
+    }
+    read_output(&folder.path().join("out"))
+}
+
+/// `run` has begun already, and a stage this titan does not know has no name to show.
+fn begin(clock: &mut Clock<'_>, stage: &str) {
+    match stage {
+        "capture" => clock.begin(Stage::Capture),
+        "models" => clock.begin(Stage::Models),
+        "state" => clock.begin(Stage::State),
+        _ => {}
+    }
+}
+
+fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |cause| CompileError::Cache { path, cause }
+    };
+    let package = folder.join("titan_freeze");
+    fs::create_dir(&package).map_err(failed(&package))?;
+    PACKAGE.extract(&package).map_err(failed(&package))?;
+    let modules_file = folder.join("modules.json");
+    let modules = serde_json::Value::from_iter(engine::modules());
+    fs::write(&modules_file, modules.to_string()).map_err(failed(&modules_file))?;
+    let out = folder.join("out");
+    fs::create_dir(&out).map_err(failed(&out))?;
+    let cells = notebook.cells.iter().map(|cell| JobCell { index: cell.index, source: &cell.source }).collect();
+    let endpoints = notebook.endpoints.iter().map(|endpoint| JobEndpoint {
+        name: &endpoint.name,
+        method: &endpoint.method,
+        path: &endpoint.path,
+        source: &endpoint.source,
+        response_info: endpoint.response_info.as_deref(),
+        after_cell: endpoint.after_cell,
+        cell_indexes: &endpoint.cell_indexes,
+    });
+    let job = Job {
+        notebook: &notebook.path,
+        service: &notebook.service,
+        cells,
+        endpoints: endpoints.collect(),
+        modules_file: &modules_file,
+        out: &out,
+    };
+    let file = folder.join("job.json");
+    let json = serde_json::to_vec(&job).map_err(|e| CompileError::Cache { path: file.clone(), cause: e.into() })?;
+    fs::write(&file, json).map_err(failed(&file))?;
+    Ok(file)
+}
+
+/// The package first, then what the user's own PYTHONPATH names: a notebook may import from there.
+fn python_path(package: &Path) -> std::ffi::OsString {
+    let mut path = package.as_os_str().to_owned();
+    if let Some(users) = std::env::var_os("PYTHONPATH").filter(|users| !users.is_empty()) {
+        path.push(":");
+        path.push(users);
+    }
+    path
+}
+
+fn died(ended: &Ended) -> CompileError {
+    CompileError::Freeze {
+        message: format!(
+            "the notebook's Python ended before the notebook was frozen ({}): if it was killed it may have run out of memory, \
+             otherwise look at its output above",
+            ended.cause()
+        ),
+        detail: ended.output(),
+    }
+}
+
+fn read_output(out: &Path) -> Result<Frozen, CompileError> {
+    let read = |file: &Path| {
+        let path = out.join(file);
+        fs::read(&path).map_err(|cause| CompileError::Read { path, cause })
+    };
+    let file = Path::new("frozen.json");
+    let output: Output = serde_json::from_slice(&read(file)?)
+        .map_err(|e| CompileError::Read { path: out.join(file), cause: e.into() })?;
+    let models = output.models.into_iter().map(|model| Ok(FrozenModel { onnx: read(&model.file)?, name: model.name }));
+    Ok(Frozen {
+        models: models.collect::<Result<_, CompileError>>()?,
+        state: read(Path::new("state"))?,
+        captured: output.captured,
+        python: output.python,
+    })
+}

@@ -1,0 +1,66 @@
+//! Images: the named sets of Python packages a notebook can be frozen in. How one is installed is [`crate::environment`]'s
+//! affair.
+
+use crate::error::CompileError;
+
+/// The Python versions every image's packages are published for, best first.
+pub(crate) const PYTHONS: [(u32, u32); 3] = [(3, 11), (3, 12), (3, 13)];
+
+/// A named, pinned set of packages.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    /// What the config cell calls it.
+    pub(crate) name: &'static str,
+    /// A requirements file: every package, also the indirect ones, with its exact version.
+    pub(crate) requirements: &'static str,
+}
+
+const IMAGES: [Image; 2] = [
+    Image { name: "python", requirements: include_str!("../images/python.txt") },
+    Image { name: "tensorflow", requirements: include_str!("../images/tensorflow.txt") },
+];
+
+impl Image {
+    /// The image of this name.
+    ///
+    /// # Errors
+    /// An unknown name; the error lists those there are.
+    pub(crate) fn named(name: &str) -> Result<&'static Image, CompileError> {
+        IMAGES.iter().find(|image| image.name == name).ok_or_else(|| CompileError::UnknownImage {
+            image: name.into(),
+            known: IMAGES.map(|image| image.name).join(", "),
+        })
+    }
+
+    /// How many packages it has.
+    pub(crate) fn packages(&self) -> u64 {
+        self.pins().count() as u64
+    }
+
+    fn pins(&self) -> impl Iterator<Item = &'static str> {
+        self.requirements.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_pinned_once() {
+        for image in &IMAGES {
+            let mut names: Vec<_> = image.pins().map(|pin| pin.split_once("==").expect(pin).0).collect();
+            assert!(names.contains(&"ipython") && names.contains(&"numpy"), "{}", image.name);
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{}: a package is pinned twice", image.name);
+        }
+    }
+
+    #[test]
+    fn an_unknown_image_lists_those_there_are() {
+        let error = Image::named("pytorch").unwrap_err().to_string();
+        assert_eq!(error, "image \"pytorch\" is unknown: use one of python, tensorflow");
+    }
+}
