@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# Builds the engine: CPython, zlib and numpy as one Wasm core module, from sources in Debian's and PyPI's registries.
+#
+#     sdk/engine/build.sh [WORKDIR]        writes sdk/engine/prebuilt/
+#
+# WORKDIR keeps the intermediate files (default: target/engine). A step whose result is there is not done again, so after a
+# change of src/ or python/ a second run takes a minute; remove WORKDIR to build from nothing. The same inputs give the
+# same bytes, whatever the folder. Where WASI_SDK_PATH is set its compiler and sysroot are used in place of Debian's; the
+# bytes then are that compiler's. Steps and traps: README.md.
+set -euo pipefail
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+WORK=${1:-$HERE/../../target/engine}
+JOBS=${JOBS:-$(nproc)}
+mkdir -p "$WORK"
+cd "$WORK"
+WORK=$PWD
+# Dates in the binary are this one, and no path of this machine is.
+export SOURCE_DATE_EPOCH=1735689600 LC_ALL=C TZ=UTC
+unset PYTHONPATH PYTHONHOME CFLAGS CPPFLAGS CXXFLAGS LDFLAGS CC CXX
+
+say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+# Runs a command with its output in a log; shows the end of it on failure.
+logged() {
+  local log="$WORK/logs/$1.log"
+  shift
+  mkdir -p "$WORK/logs"
+  # In the background, because bash ignores `set -e` to the left of `||`, and for a working folder of its own.
+  "$@" >"$log" 2>&1 &
+  wait $! || { tail -n 30 "$log" >&2; fail "the step failed; its output: $log"; }
+}
+# Does a step unless its mark says it was done.
+once() {
+  local step=$1
+  [ -e "done/$step" ] && return
+  say "$step"
+  logged "$step" "step_$step"
+  mkdir -p done && : >"done/$step"
+}
+
+# shellcheck source=sdk/engine/build/versions.sh
+. "$HERE/build/versions.sh"
+# shellcheck source=sdk/engine/build/toolchain.sh
+. "$HERE/build/toolchain.sh"
+PYTHON_SOURCE=Python-$PYTHON_VERSION
+NUMPY_SOURCE=numpy-$NUMPY_VERSION
+
+apply() { # FOLDER PATCH...
+  local folder=$1 patch
+  shift
+  for patch; do
+    patch -d "$folder" -p1 --no-backup-if-mismatch -s <"$patch" || fail "$patch does not apply"
+  done
+}
+
+step_fetch() {
+  bash "$HERE/build/fetch.sh" downloads "$HERE/build"
+}
+
+step_unpack() {
+  rm -rf "$PYTHON_SOURCE" "$NUMPY_SOURCE" zlib debian-python
+  tar xJf "downloads/$PYTHON_ORIG"
+  mkdir debian-python zlib
+  tar xJf "downloads/$PYTHON_DEBIAN" -C debian-python
+  # Security fixes and others; every one applies to the unchanged source.
+  while read -r patch; do
+    apply "$PYTHON_SOURCE" "debian-python/debian/patches/$patch"
+  done < <(sed -e 's/#.*//' -e '/^\s*$/d' debian-python/debian/patches/series)
+  tar xzf "downloads/$ZLIB_ORIG" -C zlib --strip-components=1
+  tar xzf "downloads/$NUMPY_SDIST"
+  apply "$PYTHON_SOURCE" "$HERE"/patches/cpython/*.patch
+  apply "$NUMPY_SOURCE" "$HERE"/patches/numpy/*.patch
+  # Where two C files define one name, a static link would take either: the legacy generators get names of their own.
+  cp "$HERE/src/numpy_legacy_names.h" "$NUMPY_SOURCE/numpy/random/"
+}
+
+# A wrong prototype is harmless natively and a trap in Wasm, but only when it is called.
+step_check_signatures() {
+  python3 "$HERE/build/signatures.py" "$NUMPY_SOURCE/numpy" "$PYTHON_SOURCE/Modules" "$PYTHON_SOURCE/Objects" "$PYTHON_SOURCE/Python"
+}
+
+step_native_python() {
+  rm -rf native && mkdir native && cd native
+  CC=$NATIVE_CC "../$PYTHON_SOURCE/configure" --disable-test-modules --without-ensurepip OPT="-DNDEBUG -g0 -fwrapv -O1"
+  make -j"$JOBS"
+}
+
+step_python() {
+  rm -rf python && mkdir python && cd python
+  # The folders of an installation end up in the binary. There is none, so they are nothing's.
+  CONFIG_SITE="../$PYTHON_SOURCE/Tools/wasm/config.site-wasm32-wasi" CC="$WORK/bin/cc" CXX="$WORK/bin/cxx" CPP="$WORK/bin/cc -E" \
+    AR=$AR RANLIB=$RANLIB PKG_CONFIG_LIBDIR=/nonexistent HOSTRUNNER=true \
+    "../$PYTHON_SOURCE/configure" --host=wasm32-wasip1 --build="$(uname -m)-pc-linux-gnu" --prefix=/usr \
+    --with-build-python="../native/python" --disable-test-modules --without-ensurepip --with-pymalloc \
+    OPT="-DNDEBUG -g0 -fwrapv -O3"
+  make -j"$JOBS" all
+}
+
+step_zlib() {
+  cd zlib
+  local file
+  for file in adler32 compress crc32 deflate infback inffast inflate inftrees trees uncompr zutil; do
+    "$WORK/bin/cc" -O2 -DHAVE_UNISTD_H -c "$file.c" -o "$file.o"
+  done
+  rm -f libz.a
+  $AR rcsD libz.a ./*.o
+  "$WORK/bin/cc" -O2 -DNDEBUG "${PYTHON_FLAGS[@]}" -DPy_BUILD_CORE_BUILTIN -I"../$PYTHON_SOURCE/Include/internal" \
+    -I"../$PYTHON_SOURCE/Include/internal/mimalloc" -I. -c "../$PYTHON_SOURCE/Modules/zlibmodule.c" -o zlibmodule.o
+}
+
+step_numpy() {
+  rm -rf numpy
+  local flag flags=
+  for flag in "${PYTHON_FLAGS[@]/..\//$WORK/}" -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_GETPID -DNPY_NO_SIGNAL; do
+    flags+="'$flag', "
+  done
+  sed -e "s|@WORK@|$WORK|g" -e "s|@AR@|$AR|" -e "s|@STRIP@|$STRIP|" -e "s|@FLAGS@|$flags|" "$HERE/build/numpy-cross.ini" >numpy-cross.ini
+  # numpy calls Cython by its name.
+  PATH="$WORK/tools/bin:$PATH"
+  python3 "$NUMPY_SOURCE/vendored-meson/meson/meson.py" setup numpy "$NUMPY_SOURCE" \
+    --cross-file numpy-cross.ini --buildtype=release -Dallow-noblas=true -Dblas=none -Dlapack=none \
+    -Ddisable-optimization=true -Ddisable-highway=true -Ddisable-intel-sort=true -Ddisable-svml=true
+  ninja -C numpy -j"$JOBS"
+}
+
+# Everything that is linked, besides the compiler's own libraries.
+LINKED=()
+collect_linked() {
+  local module
+  while read -r module; do
+    LINKED+=("numpy/numpy/${module//.//}.cpython-313-wasm32-wasi.so")
+  done < <(sed -n 's/^ *X(numpy\.\([a-z_.]*\), \([a-z0-9_]*\)).*/\1.\2/p' "$HERE/src/modules.c")
+  while read -r module; do LINKED+=("$module"); done < <(find numpy/numpy -name 'lib*.a' | sort)
+  LINKED+=(python/libpython3.13.a python/Modules/_decimal/libmpdec/libmpdec.a python/Modules/_hacl/libHacl_Hash_SHA2.a
+    python/Modules/expat/libexpat.a zlib/zlibmodule.o zlib/libz.a)
+}
+
+link() {
+  local file objects=()
+  rm -rf engine && mkdir engine
+  sed "s|$WORK|.|g" numpy/numpy/__config__.py >numpy/__config__.py && mv numpy/__config__.py numpy/numpy/__config__.py
+  native/python "$HERE/build/archive.py" engine python/Modules/config.c "$HERE/src/modules.c" "$PYTHON_SOURCE/Lib" "$NUMPY_SOURCE" numpy "$HERE/python"
+  for file in "$HERE"/src/*.c; do
+    objects+=("engine/$(basename "$file" .c).o")
+    "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib -Iengine --embed-dir=engine \
+      -c "$file" -o "${objects[-1]}"
+  done
+  collect_linked
+  python3 "$HERE/build/collisions.py" "$NM" "$AR" "${objects[@]}" "${LINKED[@]}"
+  # The stack comes first, so that overflowing it traps instead of writing over data.
+  "$WORK/bin/cxx" -mexec-model=reactor "${objects[@]}" "${LINKED[@]}" -ldl -lc-printscan-long-double -lwasi-emulated-signal \
+    -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lm -Wl,--import-memory -Wl,--export=__stack_pointer \
+    -Wl,--max-memory=4294967296 -Wl,--stack-first -Wl,-z,stack-size=8388608 -Wl,--strip-debug -Wl,--fatal-warnings \
+    -o engine/engine.wasm
+}
+
+find_toolchain
+once fetch
+make_toolchain
+PYTHON_FLAGS=(-D_WASI_EMULATED_SIGNAL "-I../$PYTHON_SOURCE/Include" -I../python)
+once unpack
+once check_signatures
+once native_python
+once python
+once zlib
+once numpy
+say link
+logged link link
+say pack
+mkdir -p "$HERE/prebuilt"
+zstd -q -19 --ultra -f engine/engine.wasm -o "$HERE/prebuilt/engine.wasm.zst"
+sha256sum engine/engine.wasm | cut -d' ' -f1 >"$HERE/prebuilt/engine.sha256"
+cp engine/modules.txt "$HERE/prebuilt/modules.txt"
+python3 "$HERE/build/inputs.py" "$HERE" >"$HERE/prebuilt/inputs.sha256"
+say "engine $(cat "$HERE/prebuilt/engine.sha256"), $(stat -c %s engine/engine.wasm) bytes, packed $(stat -c %s "$HERE/prebuilt/engine.wasm.zst")"

@@ -1,0 +1,94 @@
+"""Packs the engine's Python files into what src/archive.c includes. Run by the native build of the engine's own Python,
+because marshalled code belongs to one version.
+
+    archive.py OUT CONFIG_C MODULES_C STDLIB FOLDER...
+
+OUT receives archive_data.bin, archive_entries.inc, archive_frozen.inc and modules.txt, which names everything that can be
+imported: also the modules in C, which CPython's CONFIG_C and the engine's MODULES_C list. Each FOLDER may hold a package
+`numpy` or `titan`; a later one adds its files to those of an earlier.
+"""
+
+import marshal
+import re
+import sys
+import zlib
+from pathlib import Path
+
+# Needs what the engine does not have (sockets, processes, threads, a terminal, a display, shared libraries), or serves
+# building and testing only.
+LEFT_OUT = set("""
+    __phello__ bz2 lzma _aix_support _android_support _apple_support _ios_support _osx_support _pyrepl antigravity asyncio cProfile
+    cgi cmd code codeop compileall concurrent.futures.process ctypes curses dbm doctest ensurepip ftplib getpass
+    http.client http.cookiejar http.server idlelib imaplib lib2to3 logging.config logging.handlers mailbox msilib multiprocessing
+    netrc nntplib pdb poplib profile pstats pty pydoc pydoc_data smtplib socket socketserver sqlite3 ssl subprocess sysconfig tabnanny
+    test this tkinter trace tracemalloc tty turtle turtledemo unittest.__main__ urllib.request urllib.robotparser venv
+    webbrowser wsgiref xmlrpc zipapp
+    numpy._configtool numpy._pyinstaller numpy.conftest numpy.distutils numpy.f2py numpy._core.cversions numpy.typing.mypy_plugin
+""".split())
+# Frozen instead of stored: needed before the importer runs.
+FROZEN = {"encodings", "encodings.aliases", "encodings.ascii", "encodings.latin_1", "encodings.utf_8"}
+IMPORTER = "titan.importer"
+PACKAGES = ("numpy", "titan")
+
+
+def modules(root, package=None):
+    """(name, is_package, path) of every module under `root`, or of its package `package` alone, sorted."""
+    for path in sorted(root.rglob("*.py") if package is None else (root / package).rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if is_package else parts)
+        prefixes = {".".join(name.split(".")[:n + 1]) for n in range(len(parts))}
+        identifiers = all(part.isidentifier() for part in parts)
+        if identifiers and "tests" not in parts and parts[-1] != "__main__" and not prefixes & LEFT_OUT:
+            yield name, is_package, path
+
+
+def code_of(path, shown):
+    """The marshalled code of a file; `shown` is the path a traceback gives."""
+    return marshal.dumps(compile(path.read_bytes(), shown, "exec", dont_inherit=True, optimize=0))
+
+
+def c_bytes(name, data):
+    return f"static const unsigned char {name}[] = {{{','.join(map(str, data))}}};\n"
+
+
+def built_in(config, modules_c):
+    """Names of the modules in C."""
+    of_python = re.findall(r'^ *\{"(\w+)", ', config.read_text(), re.M)
+    text = modules_c.read_text()
+    return {*of_python, *re.findall(r'AppendInittab\("(\w+)"', text), *map(".".join, re.findall(r"X\(([\w.]+), (\w+)\)", text))}
+
+
+def main(out, config, modules_c, stdlib, *others):
+    found = {name: (package, path, f"/lib/python3.13/{path.relative_to(stdlib).as_posix()}")
+             for name, package, path in modules(stdlib) if "site-packages" not in path.parts}
+    for root in others:
+        for package in PACKAGES:
+            for name, is_package, path in modules(root, package):
+                shown = path.relative_to(root).as_posix()
+                found[name] = is_package, path, f"/lib/python3.13/site-packages/{shown}"
+
+    frozen, lines = [], []
+    for name in sorted(FROZEN) + [IMPORTER]:
+        package, path, shown = found.pop(name)
+        symbol = "code_" + name.replace(".", "_")
+        lines.append(c_bytes(symbol, code_of(path, shown)))
+        frozen.append(f'    {{"{"titan_importer" if name == IMPORTER else name}", {symbol}, sizeof {symbol}, {int(package)}}},\n')
+    lines += ["\nstatic const struct _frozen frozen[] = {\n", *frozen, "    {0},\n};\n"]
+    (out / "archive_frozen.inc").write_text("".join(lines))
+
+    data, entries = bytearray(), []
+    # bsearch compares bytes.
+    for name in sorted(found, key=str.encode):
+        package, path, shown = found[name]
+        code = code_of(path, shown)
+        stored = zlib.compress(code, 9)
+        entries.append(f'{{"{name}", {len(data)}, {len(stored)}, {len(code)}, {int(package)}}},\n')
+        data += stored
+    (out / "archive_entries.inc").write_text("".join(entries))
+    (out / "archive_data.bin").write_bytes(data)
+    (out / "modules.txt").write_text("".join(f"{name}\n" for name in sorted({*found, *FROZEN, *built_in(config, modules_c)})))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))
