@@ -3,10 +3,25 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use titan_sdk::host::{HostError, Runtime, RuntimeOptions};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
 
-use crate::options::Options;
+use crate::admin::Admin;
+use crate::control::{Control, ControlError};
+use crate::listener;
+use crate::loader::Loader;
+use crate::options::{Limits, Options};
+use crate::route::Routes;
+use crate::serve;
+use crate::store::{Embedded, StoreError};
+use crate::version::Version;
+
+/// Connections that the system accepts before the gateway does.
+const BACKLOG: u32 = 1024;
 
 /// A gateway that has loaded its routes and listens.
 pub struct Gateway {
@@ -14,6 +29,9 @@ pub struct Gateway {
     services_address: SocketAddr,
     admin: TcpListener,
     admin_address: SocketAddr,
+    control: Arc<Control>,
+    routes: Arc<Routes<Version>>,
+    limits: Limits,
 }
 
 /// Why a gateway cannot start.
@@ -22,6 +40,15 @@ pub enum StartError {
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {0} ({1}): choose another address")]
     Listen(SocketAddr, io::Error),
+    /// The store cannot be opened or read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The Wasm runtime cannot start.
+    #[error(transparent)]
+    Runtime(#[from] HostError),
+    /// The process ends already.
+    #[error("the gateway did not start because its process is stopping: start it again")]
+    Stopping,
 }
 
 impl Gateway {
@@ -31,9 +58,26 @@ impl Gateway {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Gateway, StartError> {
-        let (services, services_address) = listen(options.listen).await?;
-        let (admin, admin_address) = listen(options.admin).await?;
-        Ok(Gateway { services, services_address, admin, admin_address })
+        let Options { listen, admin, data, cache, limits } = options;
+        // Addresses are taken first, since they are the likeliest to fail; clients are let in when all is loaded.
+        let sockets = (bind(listen)?, bind(admin)?);
+        let runtime = RuntimeOptions { cache, max_instances: limits.max_instances, ..RuntimeOptions::default() };
+        let compiled = data.join("compiled");
+        let opened = spawn_blocking(move || -> Result<_, StartError> {
+            let store = Embedded::open(&data)?;
+            Ok((store, Runtime::new(&runtime)?))
+        });
+        let (store, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
+        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting));
+        let routes = Arc::new(Routes::new());
+        let control = Control::start(Arc::new(store), loader, Arc::clone(&routes), limits.max_bundle_bytes).await;
+        let control = control.map_err(|error| match error {
+            ControlError::Store(error) => StartError::Store(error),
+            _ => StartError::Stopping,
+        })?;
+        let (services, services_address) = open(sockets.0, listen)?;
+        let (admin, admin_address) = open(sockets.1, admin)?;
+        Ok(Gateway { services, services_address, admin, admin_address, control, routes, limits })
     }
 
     /// Where services are served.
@@ -47,16 +91,45 @@ impl Gateway {
     }
 
     /// Serves until `stop` is ready, then accepts nothing new and lets requests in flight finish, for at most
-    /// [`crate::Limits::stop_timeout`].
+    /// [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        stop.await;
-        drop((self.services, self.admin));
+        let Gateway { services, admin, admin_address, control, routes, limits, .. } = self;
+        let (stopping, stopped) = watch::channel(false);
+        let api = Arc::new(Admin { control, limits: limits.clone(), loopback: admin_address.ip().is_loopback() });
+        let shared = Arc::new((routes, limits.clone()));
+        let to_services = move |request| {
+            let shared = Arc::clone(&shared);
+            async move { serve::answer(&shared.0, &shared.1, request).await }
+        };
+        let to_admin = move |request| Arc::clone(&api).answer(request);
+        tokio::join!(
+            listener::serve(services, &limits, stopped.clone(), to_services),
+            listener::serve(admin, &limits, stopped, to_admin),
+            async {
+                stop.await;
+                // Both listeners have a receiver.
+                let _ = stopping.send(true);
+            }
+        );
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let fail = |e| StartError::Listen(address, e);
-    let listener = TcpListener::bind(address).await.map_err(fail)?;
-    let bound = listener.local_addr().map_err(fail)?;
-    Ok((listener, bound))
+fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
+    let bind = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A gateway that was just killed leaves connections behind that would otherwise hold the address for a minute.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        Ok(socket)
+    };
+    bind().map_err(|e| StartError::Listen(address, e))
+}
+
+fn open(socket: TcpSocket, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let open = || {
+        let listener = socket.listen(BACKLOG)?;
+        let bound = listener.local_addr()?;
+        Ok((listener, bound))
+    };
+    open().map_err(|e| StartError::Listen(address, e))
 }

@@ -1,7 +1,33 @@
 //! The gateway: bundles in through the admin API, HTTP out. It knows nothing of Python, notebooks or Keras.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`options`], [`gateway`] | starting, running and stopping the whole |
+//! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
+//! | `serve` | requests to services; `endpoints`, `request`, `body` and `response` are its steps |
+//! | `admin`, `control` | the admin API, and the changes it makes: durable first, then routed |
+//! | `route` | which version answers: one atomic pointer a service |
+//! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
+//! | `loader` | from an upload or the store into memory |
+//! | `store` | what is kept on disk: the truth a restart begins from |
 
-mod gateway;
-mod options;
+mod admin;
+mod body;
+mod control;
+mod endpoints;
+pub mod gateway;
+mod listener;
+mod loader;
+pub mod options;
+mod pace;
+mod pool;
+mod request;
+mod response;
+mod route;
+mod serve;
+mod store;
+mod version;
 
 pub use gateway::{Gateway, StartError};
 pub use options::{Limits, Options};
+pub use store::StoreError;

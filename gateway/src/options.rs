@@ -23,7 +23,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Bytes of one request's body on the service listener.
-    pub max_body_bytes: usize,
+    pub max_body_bytes: u64,
     /// Bytes of a bundle, packed and unpacked.
     pub max_bundle_bytes: u64,
     /// Bytes of one request's head.
@@ -32,6 +32,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// Time for a request's body to arrive whole.
     pub body_timeout: Duration,
+    /// Time for a bundle to arrive whole.
+    pub bundle_timeout: Duration,
     /// Connections at once on each listener; more wait to be accepted.
     pub max_connections: usize,
     /// Requests that may wait for a free instance of one version; more are answered 503.
@@ -61,8 +63,11 @@ impl Default for Limits {
             max_body_bytes: 16 << 20,
             max_bundle_bytes: 2 << 30,
             max_header_bytes: 64 << 10,
-            header_timeout: Duration::from_secs(30),
+            // Longer than the minute for which load balancers keep idle connections: the side that reuses a connection
+            // should be the one to close it.
+            header_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(60),
+            bundle_timeout: Duration::from_secs(600),
             max_connections: 10_000,
             max_waiting: 1024,
             max_instances: 1000,

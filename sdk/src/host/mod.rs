@@ -17,5 +17,6 @@ mod state;
 
 pub use instance::{CallError, Failure, Instance, Response};
 pub use limits::{Limits, Pace, Unpaced};
+pub use log::LogSink;
 pub use runtime::{HostError, Program, Runtime, RuntimeOptions};
 pub use state::Host;

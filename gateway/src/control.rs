@@ -1,0 +1,305 @@
+//! What changes services: deploy, rollback, removal. Every change is durable before the route is switched, and nothing has
+//! changed when it fails. Changes of one service come one at a time; requests are never in their way.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use titan_sdk::api;
+use titan_sdk::bundle::{Bundle, BundleError};
+use titan_sdk::manifest::{ManifestError, is_service_name};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use tokio::task::{JoinSet, spawn_blocking};
+
+use crate::loader::{LoadError, Loader, Source};
+use crate::route::Routes;
+use crate::store::{Service, Store, StoreError};
+use crate::version::Version;
+
+/// Changes services.
+pub(crate) struct Control {
+    store: Arc<dyn Store>,
+    loader: Arc<Loader>,
+    routes: Arc<Routes<Version>>,
+    max_bundle_bytes: u64,
+    /// One lock a service. They stay for good, so that two changes never hold two locks of one service; they are as few as the
+    /// names an operator has ever used.
+    changes: DashMap<String, Arc<Mutex<()>>>,
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ControlError {
+    /// The bundle is refused.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The version cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// There is no such service.
+    #[error("there is no service {0:?}: 'titan services' lists them")]
+    UnknownService(String),
+    /// There is no such version.
+    #[error("service {service:?} has no version {version:?}: 'titan versions {service}' lists them")]
+    UnknownVersion {
+        /// The service.
+        service: String,
+        /// The version as it was named.
+        version: String,
+    },
+    /// A rollback without a target has none to return to.
+    #[error("no version of {service:?} was active before v{active}: deploy another, or name one with --to")]
+    NoPrevious {
+        /// The service.
+        service: String,
+        /// Its active version.
+        active: u64,
+    },
+    /// The active version cannot be deleted.
+    #[error(
+        "{service:?} v{active} is active and cannot be deleted: roll back to another version first, or delete the service"
+    )]
+    Active {
+        /// The service.
+        service: String,
+        /// Its active version.
+        active: u64,
+    },
+    /// The gateway's runtime is gone.
+    #[error("the gateway is stopping: try again when it has started anew")]
+    Stopping,
+}
+
+impl Control {
+    /// Loads the active version of every service in `store` and routes it. A version that cannot be loaded, as after an upgrade to
+    /// another engine, leaves its service without an answer and does not keep the others from starting.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub(crate) async fn start(
+        store: Arc<dyn Store>,
+        loader: Arc<Loader>,
+        routes: Arc<Routes<Version>>,
+        max_bundle_bytes: u64,
+    ) -> Result<Arc<Control>, ControlError> {
+        let control = Arc::new(Control { store, loader, routes, max_bundle_bytes, changes: DashMap::new() });
+        control.sweep().await;
+        // Optimising models takes a core each.
+        let cores = Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
+        let mut loads = JoinSet::new();
+        for Service { name, activations } in control.blocking(|store| store.services()).await? {
+            control.routes.add(&name);
+            let Some(number) = activations.last().copied() else { continue };
+            let (control, cores) = (Arc::clone(&control), Arc::clone(&cores));
+            loads.spawn(async move {
+                let _core = cores.acquire().await;
+                match control.load(&name, number).await {
+                    Ok(version) => control.routes.switch(&name, number, version),
+                    Err(error) => tracing::error!(service = name, version = number, "not served: {error}"),
+                }
+            });
+        }
+        loads.join_all().await;
+        Ok(control)
+    }
+
+    /// Every service, by name.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn services(&self) -> Result<api::Services, ControlError> {
+        let services = self.blocking(|store| store.services()).await?;
+        Ok(api::Services { services: services.iter().map(describe).collect() })
+    }
+
+    /// One service.
+    ///
+    /// # Errors
+    /// There is none of that name, or the store fails.
+    pub(crate) async fn service(&self, name: &str) -> Result<api::Service, ControlError> {
+        Ok(describe(&self.known(name).await?))
+    }
+
+    /// Every version of a service, oldest first.
+    ///
+    /// # Errors
+    /// There is no such service, or the store fails.
+    pub(crate) async fn versions(&self, name: &str) -> Result<api::Versions, ControlError> {
+        let service = self.known(name).await?;
+        let owned = name.to_owned();
+        let versions = self.blocking(move |store| store.versions(&owned)).await?;
+        let describe = |version: crate::store::Version| {
+            let number = version.number;
+            let state = if service.active() == Some(number) {
+                api::VersionState::Active
+            } else if self.routes.is_draining(name, number) {
+                api::VersionState::Draining
+            } else {
+                api::VersionState::Ready
+            };
+            api::Version {
+                version: format!("v{number}"),
+                state,
+                deployed_at: version.deployed_at,
+                size: version.manifest.bytes(),
+                config: version.manifest.config,
+                endpoints: version.manifest.endpoints,
+                engine: version.manifest.engine,
+                notebook_sha256: version.manifest.notebook.sha256,
+            }
+        };
+        Ok(api::Versions { versions: versions.into_iter().map(describe).collect() })
+    }
+
+    /// Makes an uploaded bundle the next and active version of `service`, whatever name it was compiled under.
+    ///
+    /// # Errors
+    /// A bundle that is damaged, for another engine, or does not load; a store that fails.
+    pub(crate) async fn deploy(&self, service: &str, upload: Bytes) -> Result<api::Deployed, ControlError> {
+        let start = Instant::now();
+        if !is_service_name(service) {
+            return Err(BundleError::from(ManifestError::Service(service.into())).into());
+        }
+        let limit = self.max_bundle_bytes;
+        let read = spawn_blocking(move || Bundle::read(&upload[..], limit));
+        let mut bundle = read.await.map_err(|_| ControlError::Stopping)??;
+        bundle.manifest.service = service.into();
+        let bundle = Arc::new(bundle);
+
+        let _change = self.change(service).await;
+        let name = service.to_owned();
+        let number = self.blocking(move |store| store.next_number(&name)).await?;
+        let version = self.loader.load(number, Source::Bundle(Arc::clone(&bundle))).await?;
+        let stored = Arc::clone(&bundle);
+        self.blocking(move |store| store.add(number, &stored)).await?;
+        self.routes.switch(service, number, Arc::new(version));
+        let load_ms = start.elapsed().as_secs_f64() * 1000.0;
+        tracing::info!(service, version = number, load_ms, "deployed");
+        let endpoints = bundle.manifest.endpoints.clone();
+        Ok(api::Deployed { service: service.into(), version: format!("v{number}"), endpoints, load_ms })
+    }
+
+    /// Makes version `to` active, by default the one that was active before the present one.
+    ///
+    /// # Errors
+    /// There is no such service or version, it does not load, or the store fails.
+    pub(crate) async fn rollback(&self, service: &str, to: Option<&str>) -> Result<api::RolledBack, ControlError> {
+        let _change = self.change(service).await;
+        let known = self.known(service).await?;
+        let from = active(&known)?;
+        let target = match to {
+            Some(version) => find(&known, version)?,
+            None => known.previous().ok_or(ControlError::NoPrevious { service: service.into(), active: from })?,
+        };
+        if target != from {
+            let version = match self.routes.loaded(service, target) {
+                Some(version) => version,
+                None => self.load(service, target).await?,
+            };
+            let name = service.to_owned();
+            self.blocking(move |store| store.activate(&name, target)).await?;
+            self.routes.switch(service, target, version);
+            tracing::info!(service, from, to = target, "rolled back");
+        }
+        Ok(api::RolledBack { service: service.into(), from: format!("v{from}"), to: format!("v{target}") })
+    }
+
+    /// Deletes a version that is not active.
+    ///
+    /// # Errors
+    /// There is no such service or version, it is active, or the store fails.
+    pub(crate) async fn remove_version(&self, service: &str, version: &str) -> Result<(), ControlError> {
+        let _change = self.change(service).await;
+        let known = self.known(service).await?;
+        let number = find(&known, version)?;
+        let active = active(&known)?;
+        if number == active {
+            return Err(ControlError::Active { service: service.into(), active });
+        }
+        let name = service.to_owned();
+        self.blocking(move |store| store.remove_version(&name, number)).await?;
+        self.routes.forget(service, number);
+        tracing::info!(service, version = number, "deleted");
+        self.sweep().await;
+        Ok(())
+    }
+
+    /// Deletes a service with all its versions.
+    ///
+    /// # Errors
+    /// There is no such service, or the store fails.
+    pub(crate) async fn remove_service(&self, service: &str) -> Result<(), ControlError> {
+        let _change = self.change(service).await;
+        self.known(service).await?;
+        let name = service.to_owned();
+        self.blocking(move |store| store.remove_service(&name)).await?;
+        self.routes.remove(service);
+        tracing::info!(service, "deleted");
+        self.sweep().await;
+        Ok(())
+    }
+
+    async fn load(&self, service: &str, number: u64) -> Result<Arc<Version>, ControlError> {
+        let name = service.to_owned();
+        let kept = self.blocking(move |store| store.version(&name, number)).await?;
+        let kept = kept.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?;
+        let source = Source::Store(Arc::clone(&self.store), Box::new(kept.manifest));
+        Ok(Arc::new(self.loader.load(number, source).await?))
+    }
+
+    /// Compiled components of versions that are gone only take space, so failing to remove them fails nothing else.
+    async fn sweep(&self) {
+        let swept = match self.blocking(|store| store.digests()).await {
+            Ok(digests) => self.loader.sweep(&digests).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = swept {
+            tracing::warn!("compiled components of deleted versions are not removed: {error}");
+        }
+    }
+
+    async fn change(&self, service: &str) -> OwnedMutexGuard<()> {
+        let lock = Arc::clone(&self.changes.entry(service.to_owned()).or_default());
+        lock.lock_owned().await
+    }
+
+    async fn known(&self, service: &str) -> Result<Service, ControlError> {
+        let name = service.to_owned();
+        let known = self.blocking(move |store| store.service(&name)).await?;
+        known.ok_or_else(|| ControlError::UnknownService(service.into()))
+    }
+
+    /// The store waits for the disk, so it is called off the threads that serve.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ControlError> {
+        let store = Arc::clone(&self.store);
+        Ok(spawn_blocking(move || call(&*store)).await.map_err(|_| ControlError::Stopping)??)
+    }
+}
+
+fn describe(service: &Service) -> api::Service {
+    let name = |number| format!("v{number}");
+    api::Service {
+        name: service.name.clone(),
+        active: service.active().map(name),
+        previous: service.previous().map(name),
+        versions: service.activations.len(),
+    }
+}
+
+fn active(service: &Service) -> Result<u64, ControlError> {
+    service.active().ok_or_else(|| ControlError::UnknownService(service.name.clone()))
+}
+
+/// The number of a version that is named as in `v2`.
+fn find(service: &Service, version: &str) -> Result<u64, ControlError> {
+    let named = service.activations.iter().copied().find(|number| format!("v{number}") == version);
+    named.ok_or_else(|| ControlError::UnknownVersion { service: service.name.clone(), version: version.into() })
+}

@@ -1,0 +1,177 @@
+//! Loading versions: from an upload or from the store into memory.
+//!
+//! Compiled components are kept in a folder, so that a restart compiles nothing. The folder is a cache: what is missing is made
+//! again.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use titan_sdk::bundle::Bundle;
+use titan_sdk::host::{CallError, HostError, Program, Runtime};
+use titan_sdk::inference::{Graph, InferenceError};
+use titan_sdk::manifest::Manifest;
+use tokio::sync::RwLock;
+
+use crate::store::{Store, StoreError};
+use crate::version::Version;
+
+/// Loads versions.
+pub(crate) struct Loader {
+    runtime: Runtime,
+    /// Folder of compiled components.
+    compiled: PathBuf,
+    max_waiting: usize,
+    /// Held for reading while files of the folder are in use by name.
+    in_use: RwLock<()>,
+}
+
+/// Where the parts of a version are read from.
+pub(crate) enum Source {
+    /// An upload that is not stored yet.
+    Bundle(Arc<Bundle>),
+    /// The store.
+    Store(Arc<dyn Store>, Box<Manifest>),
+}
+
+/// What a version is made of, in memory.
+pub(crate) struct Parts {
+    pub(crate) program: Program,
+    /// By the name the component loads them by.
+    pub(crate) graphs: HashMap<String, Arc<Graph>>,
+    pub(crate) manifest: Manifest,
+}
+
+/// Why a version cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// It was compiled for another engine.
+    #[error(
+        "the bundle is for engine {needs}, this gateway runs engine {runs}: compile the notebook again with this titan"
+    )]
+    Engine {
+        /// Digest of the engine the bundle needs.
+        needs: String,
+        /// Digest of the gateway's engine.
+        runs: &'static str,
+    },
+    /// Two endpoints cannot be told apart.
+    #[error("{0}")]
+    Endpoints(String),
+    /// The component is refused.
+    #[error(transparent)]
+    Component(#[from] HostError),
+    /// A model is refused.
+    #[error("model {name:?} cannot be loaded: {cause}")]
+    Model {
+        /// The name the component loads it by.
+        name: String,
+        /// What is wrong with it.
+        cause: InferenceError,
+    },
+    /// Models and one heap exceed the budget.
+    #[error(
+        "the version does not fit into its memory of {limit} bytes: its models take {weights} bytes, and one instance does not fit beside them; raise 'memory' in the config cell"
+    )]
+    Memory {
+        /// The budget in bytes.
+        limit: u64,
+        /// Bytes of all models.
+        weights: u64,
+    },
+    /// An instance does not start.
+    #[error("the component does not start ({0}): compile the notebook again with this titan")]
+    Start(CallError),
+    /// The store fails.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The loading task ended early.
+    #[error("the version was not loaded because the gateway is stopping: deploy it again")]
+    Stopped,
+}
+
+impl Loader {
+    /// A loader that keeps compiled components in the folder `compiled`.
+    pub(crate) fn new(runtime: Runtime, compiled: PathBuf, max_waiting: usize) -> Loader {
+        Loader { runtime, compiled, max_waiting, in_use: RwLock::new(()) }
+    }
+
+    /// Loads version `number`, with one instance ready.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub(crate) async fn load(self: &Arc<Self>, number: u64, source: Source) -> Result<Version, LoadError> {
+        let _in_use = self.in_use.read().await;
+        let loader = Arc::clone(self);
+        let read = tokio::task::spawn_blocking(move || loader.read(&source));
+        let parts = read.await.map_err(|_| LoadError::Stopped)??;
+        Version::new(number, parts, self.max_waiting).await
+    }
+
+    /// Removes compiled components whose digest is not in `keep`. Versions that are loaded do not need the file any more.
+    ///
+    /// # Errors
+    /// A folder that cannot be read or written.
+    pub(crate) async fn sweep(&self, keep: &HashSet<String>) -> io::Result<()> {
+        let _alone = self.in_use.write().await;
+        let entries = match fs::read_dir(&self.compiled) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            // The runtime names files by digest and settings, joined by '-'.
+            let kept =
+                entry.file_name().to_str().and_then(|name| name.split('-').next()).is_some_and(|d| keep.contains(d));
+            if !kept {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Blocks: reads files, and optimises the models.
+    fn read(&self, source: &Source) -> Result<Parts, LoadError> {
+        let manifest = source.manifest();
+        let runs = titan_sdk::engine::digest();
+        if manifest.engine != runs {
+            return Err(LoadError::Engine { needs: manifest.engine.clone(), runs });
+        }
+        let component = || source.component().map_err(io::Error::other);
+        let program = self.runtime.load(&manifest.component.sha256, component, &self.compiled, &manifest.endpoints)?;
+        let mut graphs = HashMap::new();
+        for (index, model) in manifest.models.iter().enumerate() {
+            let graph = Graph::load(&source.model(index)?);
+            let graph = graph.map_err(|cause| LoadError::Model { name: model.name.clone(), cause })?;
+            graphs.insert(model.name.clone(), Arc::new(graph));
+        }
+        Ok(Parts { program, graphs, manifest: manifest.clone() })
+    }
+}
+
+impl Source {
+    fn manifest(&self) -> &Manifest {
+        match self {
+            Source::Bundle(bundle) => &bundle.manifest,
+            Source::Store(_, manifest) => manifest,
+        }
+    }
+
+    fn component(&self) -> Result<Cow<'_, [u8]>, StoreError> {
+        match self {
+            Source::Bundle(bundle) => Ok(Cow::Borrowed(&bundle.component)),
+            Source::Store(store, manifest) => store.part(&manifest.component).map(Cow::Owned),
+        }
+    }
+
+    /// Model number `index` of the manifest.
+    fn model(&self, index: usize) -> Result<Cow<'_, [u8]>, StoreError> {
+        match self {
+            Source::Bundle(bundle) => Ok(Cow::Borrowed(&bundle.models[index])),
+            Source::Store(store, manifest) => store.part(&manifest.models[index].part).map(Cow::Owned),
+        }
+    }
+}

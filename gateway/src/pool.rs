@@ -1,0 +1,176 @@
+//! The instances of one version, and the queue for them.
+//!
+//! There are never more instances than permits, so the last request to come waits instead of starving the others of memory. An
+//! instance that must not answer again is dropped and replaced after its request was answered, while its permit
+//! is still held.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use titan_sdk::budget::Charge;
+use titan_sdk::host::{CallError, Failure, Instance, Limits, Program, Response};
+use titan_sdk::manifest::State;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// The instances of one version.
+pub(crate) struct Pool {
+    program: Program,
+    limits: Limits,
+    /// Whether an instance answers more than one request.
+    reuse: bool,
+    permits: Arc<Semaphore>,
+    waiting: AtomicUsize,
+    max_waiting: usize,
+    /// Last in, first out, so that the pages of few instances stay in the processor's caches.
+    idle: Mutex<Vec<Instance>>,
+    /// What the models take of the version's budget.
+    _weights: Charge,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PoolError {
+    /// Too many requests wait already.
+    #[error("the service is busy: {0} requests wait for it already, try again later")]
+    Busy(usize),
+    /// No instance could be made, or its call did not end.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+/// How a version's instances are made and how many there may be.
+pub(crate) struct Plan {
+    pub(crate) program: Program,
+    pub(crate) limits: Limits,
+    pub(crate) weights: Charge,
+    pub(crate) state: State,
+    /// Handlers that may run at once as far as `cpu` goes.
+    pub(crate) cores: usize,
+    pub(crate) max_waiting: usize,
+}
+
+impl Pool {
+    /// A pool with one instance ready.
+    ///
+    /// # Errors
+    /// The budget does not hold one instance, or the component traps when it starts.
+    pub(crate) async fn new(plan: Plan) -> Result<Arc<Pool>, CallError> {
+        let Plan { program, limits, weights, state, cores, max_waiting } = plan;
+        let first = program.instantiate(limits.clone()).await?;
+        let concurrency = match state {
+            State::Kernel => 1,
+            // More handlers than the budget holds instances would only fail for want of memory.
+            State::Reuse | State::Fresh => {
+                let room = limits.budget.limit().saturating_sub(weights.bytes()) / first.memory_bytes().max(1);
+                cores.min(usize::try_from(room).unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
+            }
+        };
+        Ok(Arc::new(Pool {
+            program,
+            limits,
+            reuse: state != State::Fresh,
+            permits: Arc::new(Semaphore::new(concurrency)),
+            waiting: AtomicUsize::new(0),
+            max_waiting,
+            idle: Mutex::new(vec![first]),
+            _weights: weights,
+        }))
+    }
+
+    /// Calls endpoint number `endpoint` on an instance, as soon as it is this request's turn. `limit` bounds the call, not the
+    /// wait. Dropping the future, as when the client has gone, gives back all it took.
+    ///
+    /// # Errors
+    /// See [`PoolError`].
+    pub(crate) async fn call(
+        self: &Arc<Self>,
+        endpoint: usize,
+        request: &str,
+        limit: Duration,
+    ) -> Result<Result<Response, Failure>, PoolError> {
+        let permit = self.permit().await?;
+        let idle = self.idle().pop();
+        let instance = match idle {
+            Some(instance) => instance,
+            None => self.program.instantiate(self.limits.clone()).await?,
+        };
+        let lease = Lease { instance, permit, sound: false };
+        let mut lease = scopeguard::guard(lease, |lease| self.take_back(lease));
+        let result = lease.instance.call(endpoint, request, limit).await;
+        lease.sound = result.is_ok();
+        if matches!(result, Err(CallError::OutOfMemory { .. })) {
+            self.clear();
+        }
+        Ok(result?)
+    }
+
+    /// First come, first served: tokio's semaphore is fair.
+    async fn permit(self: &Arc<Self>) -> Result<OwnedSemaphorePermit, PoolError> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let busy = PoolError::Busy(self.max_waiting);
+        let _waiting = Waiting::enter(self).ok_or(PoolError::Busy(self.max_waiting))?;
+        // The semaphore is never closed.
+        Arc::clone(&self.permits).acquire_owned().await.map_err(|_| busy)
+    }
+
+    /// Makes room: drops every instance that answers nobody.
+    fn clear(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        drop(idle);
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {
+        // Nothing that holds the lock can panic half way.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_back(self: &Arc<Self>, lease: Lease) {
+        if lease.sound && self.reuse {
+            self.idle().push(lease.instance);
+            // Only now may the next request look for an idle instance.
+            drop(lease.permit);
+        } else if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(Arc::clone(self).replace(lease));
+        }
+    }
+
+    /// Replaces an instance that must not answer again, off any request's path.
+    async fn replace(self: Arc<Self>, Lease { instance, permit, .. }: Lease) {
+        drop(instance);
+        // Where the budget does not allow a new instance now, the next request finds out for itself.
+        if let Ok(new) = self.program.instantiate(self.limits.clone()).await {
+            self.idle().push(new);
+        }
+        drop(permit);
+    }
+}
+
+/// One request's hold on an instance.
+struct Lease {
+    instance: Instance,
+    permit: OwnedSemaphorePermit,
+    /// Whether the last call left the instance as good as it was.
+    sound: bool,
+}
+
+/// Counts a request as waiting.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn enter(pool: &'a Pool) -> Option<Waiting<'a>> {
+        // Counted before it is compared, so that two requests cannot take the last place both.
+        let waiting = Waiting(&pool.waiting);
+        let before = pool.waiting.fetch_add(1, Ordering::Relaxed);
+        (before < pool.max_waiting).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

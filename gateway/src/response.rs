@@ -1,0 +1,162 @@
+//! What the gateway answers: a handler's response, or an error in JSON.
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, TE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Body as _;
+use serde::Serialize;
+use titan_sdk::api::ErrorBody;
+use titan_sdk::host::{self, CallError, Failure};
+
+use crate::pool::PoolError;
+
+/// Every response the gateway sends; bodies are in memory whole.
+pub(crate) type Answer = Response<Full<Bytes>>;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// A value as JSON.
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(body) => with(status, JSON, body),
+        Err(error) => with(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string().into()),
+    }
+}
+
+/// An error as an [`ErrorBody`].
+pub(crate) fn error(status: StatusCode, message: impl ToString) -> Answer {
+    json(status, &ErrorBody { error: message.to_string() })
+}
+
+/// What a handler answered.
+pub(crate) fn of_handler(response: host::Response) -> Answer {
+    let host::Response { status, headers, body } = response;
+    match (final_status(status), fields(&headers)) {
+        (Ok(status), Ok(fields)) => {
+            let mut answer = with(status, TEXT, body);
+            // A notebook may name its own type, and several values of one name.
+            if fields.contains_key(CONTENT_TYPE) {
+                answer.headers_mut().remove(CONTENT_TYPE);
+            }
+            answer.headers_mut().extend(fields);
+            answer
+        }
+        (Err(message), _) | (_, Err(message)) => error(StatusCode::INTERNAL_SERVER_ERROR, message),
+    }
+}
+
+/// An exception that left a handler.
+pub(crate) fn of_failure(failure: &Failure) -> Answer {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        error: &'a str,
+        traceback: &'a str,
+    }
+    let body = Body { error: &failure.error, traceback: &failure.traceback };
+    json(StatusCode::INTERNAL_SERVER_ERROR, &body)
+}
+
+/// A request without an answer.
+pub(crate) fn of_error(problem: &PoolError) -> Answer {
+    let status = match problem {
+        PoolError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        PoolError::Call(CallError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+        PoolError::Call(CallError::OutOfMemory { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+        PoolError::Call(CallError::Trap(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let mut answer = error(status, problem);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    answer
+}
+
+/// The answer to HEAD: that to GET, without its body.
+pub(crate) fn without_body(mut answer: Answer) -> Answer {
+    let length = answer.body().size_hint().exact().unwrap_or(0);
+    answer.headers_mut().insert(CONTENT_LENGTH, length.into());
+    *answer.body_mut() = Full::default();
+    answer
+}
+
+fn with(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, content_type);
+    answer
+}
+
+/// A handler answers once, so informational statuses are none.
+fn final_status(status: u16) -> Result<StatusCode, String> {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| (200..600).contains(&status.as_u16()))
+        .ok_or_else(|| format!("the ResponseInfo cell set status {status}: use a number from 200 to 599"))
+}
+
+/// A handler's header fields, but for those that are the connection's.
+fn fields(headers: &[(String, String)]) -> Result<HeaderMap, String> {
+    let wrong = |what: &str, text: &str| {
+        format!("the ResponseInfo cell set a header with the {what} {text:?}, which HTTP does not allow")
+    };
+    let mut fields = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        let field: HeaderName = name.parse().map_err(|_| wrong("name", name))?;
+        let value = HeaderValue::from_str(value).map_err(|_| wrong("value", value))?;
+        if !is_of_connection(&field) {
+            fields.append(field, value);
+        }
+    }
+    Ok(fields)
+}
+
+fn is_of_connection(name: &HeaderName) -> bool {
+    [CONNECTION, CONTENT_LENGTH, TE, TRAILER, TRANSFER_ENCODING, UPGRADE].contains(name)
+        || matches!(name.as_str(), "keep-alive" | "proxy-connection")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)]) -> Answer {
+        let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        of_handler(host::Response { status, headers, body: b"body".to_vec() })
+    }
+
+    #[test]
+    fn a_handler_sets_status_and_headers() {
+        let made = answer(201, &[("Set-Cookie", "a=1"), ("set-cookie", "b=2"), ("Content-Type", "application/xml")]);
+        assert_eq!(made.status(), 201);
+        assert_eq!(made.headers().get_all("set-cookie").iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
+        assert_eq!(made.headers().get_all("content-type").iter().collect::<Vec<_>>(), ["application/xml"]);
+        assert_eq!(answer(200, &[]).headers()["content-type"], "text/plain; charset=utf-8");
+    }
+
+    #[test]
+    fn a_handler_cannot_break_the_connection() {
+        let made = answer(200, &[("Transfer-Encoding", "chunked"), ("content-length", "9"), ("Connection", "close")]);
+        assert_eq!((made.status().as_u16(), made.headers().len()), (200, 1));
+        for (status, headers, part) in [
+            (200, [("X-A", "a\r\nX-B: b")], "X-B"),
+            (200, [("X A", "a")], "X A"),
+            (101, [("X-A", "a")], "101"),
+            (9999, [("X-A", "a")], "9999"),
+        ] {
+            let made = answer(status, &headers);
+            assert_eq!(made.status(), 500, "{part}");
+        }
+    }
+
+    #[test]
+    fn each_failure_has_its_status() {
+        let status = |error| of_error(&error).status().as_u16();
+        assert_eq!(status(PoolError::Busy(1)), 503);
+        assert_eq!(status(PoolError::Call(CallError::Timeout)), 504);
+        assert_eq!(status(PoolError::Call(CallError::OutOfMemory { limit: 1 })), 507);
+        assert_eq!(status(PoolError::Call(CallError::Trap("x".into()))), 500);
+        assert_eq!(of_error(&PoolError::Busy(1)).headers()["retry-after"], "1");
+    }
+}

@@ -1,0 +1,106 @@
+//! The service listener's requests: `/{service}/{path}` is answered by the service's active version.
+
+use http::header::ALLOW;
+use http::request::Parts;
+use http::{HeaderName, Method, Request, StatusCode};
+use hyper::body::Incoming;
+
+use crate::body::BodyError;
+use crate::endpoints::Match;
+use crate::listener;
+use crate::options::Limits;
+use crate::pool::PoolError;
+use crate::request;
+use crate::response::{self, Answer, error};
+use crate::route::{NoRoute, Routes};
+use crate::version::Version;
+
+/// Names the version that answered.
+const TITAN_VERSION: HeaderName = HeaderName::from_static("titan-version");
+
+/// Answers one request.
+pub(crate) async fn answer(routes: &Routes<Version>, limits: &Limits, request: Request<Incoming>) -> Answer {
+    let (head, body) = request.into_parts();
+    let mut answer = route(routes, limits, &head, body).await;
+    if head.method == Method::HEAD {
+        answer = response::without_body(answer);
+    }
+    answer
+}
+
+async fn route(routes: &Routes<Version>, limits: &Limits, head: &Parts, body: Incoming) -> Answer {
+    let path = head.uri.path();
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
+    let version = match routes.active(service) {
+        Ok(version) => version,
+        Err(NoRoute::Unknown) => return error(StatusCode::NOT_FOUND, unknown_service(service)),
+        Err(NoRoute::NotLoaded) => return error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)),
+    };
+    // From here on the request stays on this version, whatever happens to the route.
+    let mut answer = dispatch(&version, service, path, limits, head, body).await;
+    answer.headers_mut().insert(TITAN_VERSION, version.label().clone());
+    answer
+}
+
+async fn dispatch(
+    version: &Version,
+    service: &str,
+    path: &str,
+    limits: &Limits,
+    head: &Parts,
+    body: Incoming,
+) -> Answer {
+    let (endpoint, parameters) = match version.find(&head.method, path) {
+        Match::Endpoint { endpoint, parameters } => (endpoint, parameters),
+        Match::OtherMethods(allow) => {
+            let message = format!(
+                "{service:?} does not answer {} on {path}: use {}",
+                head.method,
+                allow.to_str().unwrap_or_default()
+            );
+            let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, message);
+            answer.headers_mut().insert(ALLOW, allow);
+            return answer;
+        }
+        Match::Nothing => {
+            let message = format!("{service:?} has no endpoint {path}: 'titan versions {service}' lists its endpoints");
+            return error(StatusCode::NOT_FOUND, message);
+        }
+    };
+    let body = match listener::body(body, limits.max_body_bytes, limits.body_timeout).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
+    };
+    let request = match request::encode(head, &parameters, body).await {
+        Ok(request) => request,
+        Err(problem @ BodyError::File(_)) => return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem),
+        Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
+    };
+    let called = version.call(endpoint, &request).await;
+    let note = |problem: &dyn std::fmt::Display| {
+        let (method, version) = (&head.method, version.label().to_str().unwrap_or_default());
+        tracing::warn!(service, version, "{method} {path}: {problem}");
+    };
+    match called {
+        Ok(Ok(answer)) => response::of_handler(answer),
+        Ok(Err(failure)) => {
+            note(&failure.error);
+            response::of_failure(&failure)
+        }
+        Err(problem) => {
+            if !matches!(problem, PoolError::Busy(_)) {
+                note(&problem);
+            }
+            response::of_error(&problem)
+        }
+    }
+}
+
+fn unknown_service(service: &str) -> String {
+    format!("there is no service {service:?}: 'titan services' lists them, 'titan deploy' makes one")
+}
+
+fn not_loaded(service: &str) -> String {
+    format!("the active version of {service:?} could not be loaded, see the gateway's log: deploy it again")
+}

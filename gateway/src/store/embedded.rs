@@ -1,0 +1,356 @@
+//! The default store: one folder, with metadata in `redb` and parts of bundles as files.
+//!
+//! A change writes files first, then their folder, then commits the metadata that mentions them, each with an fsync. A crash
+//! in between leaves files that nothing mentions; opening the store removes them.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use redb::{
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use titan_sdk::bundle::{Bundle, verify};
+use titan_sdk::manifest::Part;
+
+use super::blobs::{Blobs, at, sync_folder};
+use super::{Service, Store, StoreError, Version};
+
+/// JSON of [`Record`] by service name.
+const SERVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("services");
+/// JSON of [`Version`] by service name and number.
+const VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("versions");
+
+/// What is kept of a service, even after its last version was removed.
+#[derive(Default, Serialize, Deserialize)]
+struct Record {
+    /// The largest number ever given to a version.
+    last: u64,
+    /// See [`Service::activations`].
+    activations: Vec<u64>,
+}
+
+/// A store in one folder.
+pub(crate) struct Embedded {
+    metadata: Database,
+    blobs: Blobs,
+    /// Held by every change, so that none removes files which another is about to mention.
+    changing: Mutex<()>,
+}
+
+impl Embedded {
+    /// Opens the store in `folder`, makes it where it is missing, and removes what a crash left behind.
+    ///
+    /// # Errors
+    /// A folder that another gateway uses, or that cannot be written.
+    pub(crate) fn open(folder: &Path) -> Result<Embedded, StoreError> {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        let metadata = Database::create(folder.join("metadata.redb")).map_err(|e| match e {
+            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(folder.to_owned()),
+            e => StoreError::Metadata(e.to_string()),
+        })?;
+        let blobs = Blobs::open(folder.join("blobs"))?;
+        let store = Embedded { metadata, blobs, changing: Mutex::new(()) };
+        store.change(|_, _| Ok(()))?;
+        store.blobs.sweep(&store.digests()?)?;
+        sync_folder(folder)?;
+        // The folder's own name, in case it is new.
+        if let Some(parent) = folder.canonicalize().map_err(at(folder))?.parent() {
+            sync_folder(parent)?;
+        }
+        Ok(store)
+    }
+
+    /// Commits what `change` does to the tables, or nothing at all if it fails.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Table<&str, &[u8]>, &mut Table<(&str, u64), &[u8]>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let transaction: WriteTransaction = self.metadata.begin_write().map_err(metadata)?;
+        let result = {
+            let mut services = transaction.open_table(SERVICES).map_err(metadata)?;
+            let mut versions = transaction.open_table(VERSIONS).map_err(metadata)?;
+            change(&mut services, &mut versions)?
+        };
+        transaction.commit().map_err(metadata)?;
+        Ok(result)
+    }
+
+    fn read(&self) -> Result<ReadTransaction, StoreError> {
+        self.metadata.begin_read().map_err(metadata)
+    }
+
+    /// Files change under this lock only.
+    fn changing(&self) -> MutexGuard<'_, ()> {
+        // The lock guards no data that a panic could leave half changed.
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for Embedded {
+    fn services(&self) -> Result<Vec<Service>, StoreError> {
+        let mut all = Vec::new();
+        for entry in self.read()?.open_table(SERVICES).map_err(metadata)?.iter().map_err(metadata)? {
+            let (name, record) = entry.map_err(metadata)?;
+            all.extend(service(name.value(), decode(record.value())?));
+        }
+        Ok(all)
+    }
+
+    fn service(&self, name: &str) -> Result<Option<Service>, StoreError> {
+        let table = self.read()?.open_table(SERVICES).map_err(metadata)?;
+        Ok(service(name, record(&table, name)?))
+    }
+
+    fn versions(&self, service: &str) -> Result<Vec<Version>, StoreError> {
+        let table = self.read()?.open_table(VERSIONS).map_err(metadata)?;
+        let range = table.range((service, 0)..=(service, u64::MAX)).map_err(metadata)?;
+        range.map(|entry| decode(entry.map_err(metadata)?.1.value())).collect()
+    }
+
+    fn version(&self, service: &str, number: u64) -> Result<Option<Version>, StoreError> {
+        let table = self.read()?.open_table(VERSIONS).map_err(metadata)?;
+        let entry = table.get((service, number)).map_err(metadata)?;
+        entry.map(|entry| decode(entry.value())).transpose()
+    }
+
+    fn next_number(&self, service: &str) -> Result<u64, StoreError> {
+        let table = self.read()?.open_table(SERVICES).map_err(metadata)?;
+        Ok(record(&table, service)?.last + 1)
+    }
+
+    fn add(&self, number: u64, bundle: &Bundle) -> Result<(), StoreError> {
+        let _changing = self.changing();
+        let manifest = &bundle.manifest;
+        let name = manifest.service.as_str();
+        let data = [&bundle.component].into_iter().chain(&bundle.models).chain([&bundle.notebook]);
+        for (part, data) in manifest.parts().zip(data) {
+            self.blobs.put(&part.sha256, data)?;
+        }
+        self.blobs.sync()?;
+        let version = Version { number, deployed_at: now(), manifest: manifest.clone() };
+        self.change(|services, versions| {
+            let mut record = record(services, name)?;
+            if number <= record.last {
+                return Err(StoreError::Taken { service: name.into(), number });
+            }
+            record.last = number;
+            record.activations.push(number);
+            services.insert(name, encode(&record)?.as_slice()).map_err(metadata)?;
+            versions.insert((name, number), encode(&version)?.as_slice()).map_err(metadata)?;
+            Ok(())
+        })
+    }
+
+    fn activate(&self, service: &str, number: u64) -> Result<(), StoreError> {
+        self.change(|services, _| {
+            let mut record = record(services, service)?;
+            remove(&mut record, service, number)?;
+            record.activations.push(number);
+            services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
+            Ok(())
+        })
+    }
+
+    fn remove_version(&self, service: &str, number: u64) -> Result<(), StoreError> {
+        let _changing = self.changing();
+        self.change(|services, versions| {
+            let mut record = record(services, service)?;
+            remove(&mut record, service, number)?;
+            services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
+            versions.remove((service, number)).map_err(metadata)?;
+            Ok(())
+        })?;
+        self.blobs.sweep(&self.digests()?)
+    }
+
+    fn remove_service(&self, service: &str) -> Result<(), StoreError> {
+        let _changing = self.changing();
+        self.change(|services, versions| {
+            let mut record = record(services, service)?;
+            for number in record.activations.drain(..) {
+                versions.remove((service, number)).map_err(metadata)?;
+            }
+            services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
+            Ok(())
+        })?;
+        self.blobs.sweep(&self.digests()?)
+    }
+
+    fn part(&self, part: &Part) -> Result<Vec<u8>, StoreError> {
+        let data = self.blobs.get(&part.sha256)?;
+        verify(part, &data)?;
+        Ok(data)
+    }
+
+    fn digests(&self) -> Result<HashSet<String>, StoreError> {
+        let mut digests = HashSet::new();
+        for entry in self.read()?.open_table(VERSIONS).map_err(metadata)?.iter().map_err(metadata)? {
+            let version: Version = decode(entry.map_err(metadata)?.1.value())?;
+            digests.extend(version.manifest.parts().map(|part| part.sha256.clone()));
+        }
+        Ok(digests)
+    }
+}
+
+/// What is kept of the service `name`; the default for one never seen.
+fn record(table: &impl ReadableTable<&'static str, &'static [u8]>, name: &str) -> Result<Record, StoreError> {
+    table.get(name).map_err(metadata)?.map_or_else(|| Ok(Record::default()), |entry| decode(entry.value()))
+}
+
+/// A service is visible while it has versions.
+fn service(name: &str, record: Record) -> Option<Service> {
+    let activations = record.activations;
+    (!activations.is_empty()).then(|| Service { name: name.into(), activations })
+}
+
+fn remove(record: &mut Record, service: &str, number: u64) -> Result<(), StoreError> {
+    let at = record.activations.iter().position(|&kept| kept == number);
+    let at = at.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?;
+    record.activations.remove(at);
+    Ok(())
+}
+
+fn now() -> u64 {
+    // A clock before 1970 is a broken clock; the deploy is no less valid.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(metadata)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(metadata)
+}
+
+fn metadata(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Metadata(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use titan_sdk::bundle::part;
+    use titan_sdk::digest::sha256_hex;
+    use titan_sdk::manifest::{Config, Endpoint, FORMAT, Manifest};
+
+    use super::*;
+
+    fn bundle(service: &str, component: &[u8]) -> Bundle {
+        let manifest = Manifest {
+            format: FORMAT,
+            service: service.into(),
+            endpoints: vec![Endpoint { name: "get-x".into(), method: "GET".into(), path: "/x".into() }],
+            config: Config::default(),
+            engine: sha256_hex(b"engine"),
+            component: part("component.wasm", component),
+            models: Vec::new(),
+            notebook: part("notebook.ipynb", b"{}"),
+        };
+        Bundle { manifest, component: component.to_vec(), models: Vec::new(), notebook: b"{}".to_vec() }
+    }
+
+    fn deploy(store: &Embedded, service: &str, component: &[u8]) -> u64 {
+        let number = store.next_number(service).unwrap();
+        store.add(number, &bundle(service, component)).unwrap();
+        number
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder.join("blobs")).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_was_added_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        assert_eq!([deploy(&store, "a", b"1"), deploy(&store, "a", b"2"), deploy(&store, "b", b"1")], [1, 2, 1]);
+        store.activate("a", 1).unwrap();
+        let before = (store.services().unwrap(), store.versions("a").unwrap());
+        drop(store);
+        let store = Embedded::open(folder.path()).unwrap();
+        assert_eq!((store.services().unwrap(), store.versions("a").unwrap()), before);
+        let version = store.version("a", 2).unwrap().unwrap();
+        assert_eq!(store.part(&version.manifest.component).unwrap(), b"2");
+        assert_eq!(store.version("a", 3).unwrap(), None);
+    }
+
+    #[test]
+    fn the_previous_version_is_the_one_active_before_and_still_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        let state = |store: &Embedded| {
+            let service = store.service("a").unwrap().unwrap();
+            (service.active(), service.previous())
+        };
+        deploy(&store, "a", b"1");
+        assert_eq!(state(&store), (Some(1), None));
+        deploy(&store, "a", b"2");
+        deploy(&store, "a", b"3");
+        store.activate("a", 1).unwrap();
+        assert_eq!(state(&store), (Some(1), Some(3)));
+        store.remove_version("a", 3).unwrap();
+        assert_eq!(state(&store), (Some(1), Some(2)));
+        assert!(matches!(store.activate("a", 3), Err(StoreError::Unknown { number: 3, .. })));
+    }
+
+    #[test]
+    fn a_number_is_never_used_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        deploy(&store, "a", b"1");
+        deploy(&store, "a", b"2");
+        store.remove_version("a", 2).unwrap();
+        assert_eq!(deploy(&store, "a", b"3"), 3);
+        store.remove_service("a").unwrap();
+        assert_eq!((store.services().unwrap(), store.service("a").unwrap()), (Vec::new(), None));
+        assert_eq!(deploy(&store, "a", b"4"), 4);
+        assert!(matches!(store.add(4, &bundle("a", b"5")), Err(StoreError::Taken { number: 4, .. })));
+    }
+
+    #[test]
+    fn blobs_live_as_long_as_a_version_mentions_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        deploy(&store, "a", b"shared");
+        deploy(&store, "b", b"shared");
+        deploy(&store, "b", b"own");
+        assert_eq!(files(folder.path()).len(), 3);
+        store.remove_service("b").unwrap();
+        let version = store.version("a", 1).unwrap().unwrap();
+        let mut kept: Vec<_> = version.manifest.parts().map(|part| part.sha256.clone()).collect();
+        kept.sort();
+        assert_eq!(files(folder.path()), kept);
+    }
+
+    #[test]
+    fn leftovers_of_a_crash_go_and_damage_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        deploy(&store, "a", b"1");
+        let part = store.version("a", 1).unwrap().unwrap().manifest.component;
+        drop(store);
+        for name in [".tmp123", &sha256_hex(b"never committed")] {
+            fs::write(folder.path().join("blobs").join(name), b"half").unwrap();
+        }
+        let store = Embedded::open(folder.path()).unwrap();
+        assert_eq!(files(folder.path()).len(), 2);
+        fs::write(folder.path().join("blobs").join(&part.sha256), b"2").unwrap();
+        assert!(matches!(store.part(&part), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn one_folder_serves_one_gateway() {
+        let folder = tempfile::tempdir().unwrap();
+        let _store = Embedded::open(folder.path()).unwrap();
+        let error = Embedded::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("another gateway") && error.contains("--data"), "{error}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What is kept: services, their versions, and which one is active. The store is the truth that a restart begins from.
+//!
+//! [`Store`] is a trait so that a fleet can keep the same in a replicated store; [`Embedded`] keeps it in one folder. A
+//! store knows nothing of Wasm, of HTTP, or of which versions are loaded.
+
+mod blobs;
+mod embedded;
+
+pub(crate) use embedded::Embedded;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use titan_sdk::bundle::{Bundle, BundleError};
+use titan_sdk::manifest::{Manifest, Part};
+
+/// A service that has at least one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Service {
+    pub(crate) name: String,
+    /// Every version, in the order in which they were last activated. The last one is active.
+    pub(crate) activations: Vec<u64>,
+}
+
+impl Service {
+    /// The version its route points to.
+    pub(crate) fn active(&self) -> Option<u64> {
+        self.activations.last().copied()
+    }
+
+    /// The version that was active before the active one.
+    pub(crate) fn previous(&self) -> Option<u64> {
+        self.activations.iter().rev().nth(1).copied()
+    }
+}
+
+/// A version as it was deployed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Version {
+    pub(crate) number: u64,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) deployed_at: u64,
+    pub(crate) manifest: Manifest,
+}
+
+/// Why the store did not do as asked. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the folder.
+    #[error("{0} is in use by another gateway: stop that one, or name another folder with --data")]
+    InUse(PathBuf),
+    /// A file cannot be read or written.
+    #[error("the store cannot use {path} ({cause}): check that the disk has space and the folder is writable")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The metadata cannot be read or written.
+    #[error("the store's metadata cannot be used ({0}): check the disk, or restore the data folder from a backup")]
+    Metadata(String),
+    /// A blob is not what it was when it was stored.
+    #[error("the store is damaged: {0}")]
+    Damaged(#[from] BundleError),
+    /// Somebody else deployed the same number first.
+    #[error("{service} v{number} was deployed by somebody else just now: deploy again")]
+    Taken {
+        /// The service.
+        service: String,
+        /// The number that is taken.
+        number: u64,
+    },
+    /// There is no such version.
+    #[error("service {service:?} has no version v{number}: 'titan versions {service}' lists them")]
+    Unknown {
+        /// The service.
+        service: String,
+        /// The number asked for.
+        number: u64,
+    },
+}
+
+/// Keeps services and versions. Every change is atomic, and durable once its call has returned; calls block on the disk.
+pub(crate) trait Store: Send + Sync {
+    /// Every service, by name.
+    fn services(&self) -> Result<Vec<Service>, StoreError>;
+
+    /// One service.
+    fn service(&self, name: &str) -> Result<Option<Service>, StoreError>;
+
+    /// Every version of a service, oldest first.
+    fn versions(&self, service: &str) -> Result<Vec<Version>, StoreError>;
+
+    /// One version.
+    fn version(&self, service: &str, number: u64) -> Result<Option<Version>, StoreError>;
+
+    /// The number the next version of a service gets: larger than any it ever had, deleted ones included.
+    fn next_number(&self, service: &str) -> Result<u64, StoreError>;
+
+    /// Keeps `bundle` as version `number` of the service its manifest names, and makes it the active one. `number` is
+    /// what [`Store::next_number`] said, unless somebody else was faster.
+    fn add(&self, number: u64, bundle: &Bundle) -> Result<(), StoreError>;
+
+    /// Makes a version the active one.
+    fn activate(&self, service: &str, number: u64) -> Result<(), StoreError>;
+
+    /// Forgets a version. If it was active, the one before it becomes so.
+    fn remove_version(&self, service: &str, number: u64) -> Result<(), StoreError>;
+
+    /// Forgets a service and its versions, though not which numbers it has used.
+    fn remove_service(&self, service: &str) -> Result<(), StoreError>;
+
+    /// A part of a kept version, verified.
+    fn part(&self, part: &Part) -> Result<Vec<u8>, StoreError>;
+
+    /// Digests of the parts of every kept version.
+    fn digests(&self) -> Result<HashSet<String>, StoreError>;
+}

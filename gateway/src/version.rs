@@ -1,0 +1,89 @@
+//! A version that is loaded: its program, models, limits and instances, ready to answer.
+//!
+//! It does not know whether a route points to it. It lives as long as somebody holds it: the route, or a request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, Method};
+use titan_sdk::budget::Budget;
+use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
+use titan_sdk::manifest::Config;
+
+use crate::endpoints::{Endpoints, Match};
+use crate::loader::{LoadError, Parts};
+use crate::pace::CpuShare;
+use crate::pool::{Plan, Pool, PoolError};
+
+/// A version that is loaded.
+pub(crate) struct Version {
+    label: HeaderValue,
+    endpoints: Endpoints,
+    timeout: Duration,
+    pool: Arc<Pool>,
+}
+
+impl Version {
+    /// Makes version `number` of what was read, with one instance ready.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub(crate) async fn new(number: u64, parts: Parts, max_waiting: usize) -> Result<Version, LoadError> {
+        let Parts { program, graphs, manifest } = parts;
+        let endpoints = Endpoints::new(&manifest.endpoints).map_err(LoadError::Endpoints)?;
+        let config = &manifest.config;
+        let budget = Budget::new(config.memory);
+        let bytes = graphs.values().map(|graph| graph.weight_bytes()).sum();
+        let memory = LoadError::Memory { limit: config.memory, weights: bytes };
+        let Some(weights) = budget.charge(bytes) else { return Err(memory) };
+        let limits =
+            Limits { budget, graphs: Arc::new(graphs), pace: pace(config), log: log(&manifest.service, number) };
+        let cores = config.cpu.ceil() as usize;
+        let plan = Plan { program, limits, weights, state: config.state, cores, max_waiting };
+        let pool = Pool::new(plan).await.map_err(|error| match error {
+            CallError::OutOfMemory { .. } => memory,
+            error => LoadError::Start(error),
+        })?;
+        let timeout = Duration::from_millis(config.timeout_ms);
+        Ok(Version { label: label(number), endpoints, timeout, pool })
+    }
+
+    /// Its name as a header value: `v1`.
+    pub(crate) fn label(&self) -> &HeaderValue {
+        &self.label
+    }
+
+    /// Finds the endpoint for a method and the path below the service.
+    pub(crate) fn find(&self, method: &Method, path: &str) -> Match<'_> {
+        self.endpoints.find(method, path)
+    }
+
+    /// Answers a `REQUEST`, as soon as it is this request's turn.
+    ///
+    /// # Errors
+    /// See [`PoolError`].
+    pub(crate) async fn call(&self, endpoint: usize, request: &str) -> Result<Result<Response, Failure>, PoolError> {
+        self.pool.call(endpoint, request, self.timeout).await
+    }
+}
+
+/// Only a fraction needs a pace: whole cores are kept by the number of handlers that run at once.
+fn pace(config: &Config) -> Arc<dyn Pace> {
+    if config.cpu.fract() == 0.0 { Arc::new(Unpaced) } else { Arc::new(CpuShare::new(config.cpu)) }
+}
+
+/// What the notebook writes to stderr goes to the gateway's log.
+fn log(service: &str, number: u64) -> LogSink {
+    let service = service.to_owned();
+    Arc::new(move |bytes| {
+        let text = String::from_utf8_lossy(bytes);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            tracing::info!(target: "titan::notebook", service, version = number, "{line}");
+        }
+    })
+}
+
+fn label(number: u64) -> HeaderValue {
+    // A letter and digits are always a header value.
+    HeaderValue::from_str(&format!("v{number}")).unwrap_or(HeaderValue::from_static("v"))
+}
