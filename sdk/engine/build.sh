@@ -147,10 +147,13 @@ link() {
   done
   collect_linked
   python3 "$HERE/build/collisions.py" "$NM" "$AR" "${objects[@]}" "${LINKED[@]}"
-  # The stack comes first, so that overflowing it traps instead of writing over data.
+  # The stack comes first, so that overflowing it traps instead of writing over data. The list of features leaves out
+  # bulk-memory, which the code uses all the same: the linker would clear static variables with it in a start function, and
+  # that would wipe a heap image; without it they are zeros in the data.
   "$WORK/bin/cxx" -mexec-model=reactor "${objects[@]}" "${LINKED[@]}" -ldl -lc-printscan-long-double -lwasi-emulated-signal \
     -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lm -Wl,--import-memory -Wl,--export=__stack_pointer \
     -Wl,--max-memory=4294967296 -Wl,--stack-first -Wl,-z,stack-size=8388608 -Wl,--strip-debug -Wl,--fatal-warnings \
+    -Wl,--no-check-features -Xlinker --features=multivalue,mutable-globals,nontrapping-fptoint,reference-types,sign-ext \
     -o engine/engine.wasm
 }
 

@@ -8,6 +8,7 @@ the freeze, and the state has the results.
 import ast
 import dataclasses
 import functools
+import importlib
 import linecache
 import types
 import typing
@@ -65,11 +66,12 @@ class Builder:
         self._namespace = namespace
         self.array = array
 
-    def function(self, cell, name, line, ordinal, cells):
+    def function(self, cell, name, line, ordinal, cells, module):
         """A function over `cells`, {name: cell}, of the variables it closes over."""
         code = self._sources.function(cell, name, line, ordinal)
         closure = tuple(cells[variable] for variable in code.co_freevars)
-        return types.FunctionType(code, self._namespace, name, None, closure)
+        names = self._namespace if module == "__main__" else importlib.import_module(module).__dict__
+        return types.FunctionType(code, names, name, None, closure)
 
     @staticmethod
     def set_function(function, state):

@@ -4,7 +4,7 @@ A state is
 
     warm     1 byte, put in front by the compiler: whether to run the endpoints while the heap image is made
     length   8 bytes, little-endian: of the stream
-    stream   pickles, one after the other, read by one unpickler so that an object stays one object throughout
+    stream   pickles, one after the other
     arrays   the memory of numpy arrays, each 8 bytes of length (little-endian) and its bytes
 
 The first pickle of the stream is plain data, a dict:
@@ -16,7 +16,8 @@ The first pickle of the stream is plain data, a dict:
                `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
     names      of the variables
 
-One pickle for every variable follows, in the order of `names`. What pickle cannot carry by itself is built by functions of
+One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that several variables
+hold stays one object. What pickle cannot carry by itself is built by functions of
 `titan.rebuild`: a reference to `titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
 """
 
@@ -54,8 +55,9 @@ class Reader(pickle.Unpickler):
     reader of the same stream, whose code objects are then used again."""
 
     def __init__(self, stream, namespace, array, sources=None):
-        super().__init__(BytesIO(stream))
-        self.head = self.load()
+        file = BytesIO(stream)
+        self.head = pickle.load(file)
+        super().__init__(file)
         self.sources = sources or Sources(self.head["sources"])
         self._namespace = namespace
         self._builder = Builder(self.sources, namespace, array)
