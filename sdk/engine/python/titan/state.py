@@ -16,9 +16,9 @@ The first pickle of the stream is plain data, a dict:
                `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
     names      of the variables
 
-One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that several variables
-hold stays one object. What pickle cannot carry by itself is built by functions of
-`titan.rebuild`: a reference to `titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
+One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that several
+variables hold stays one object. What pickle cannot carry by itself is built by functions of `titan.rebuild`: a reference to
+`titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
 """
 
 import pickle

@@ -1,0 +1,27 @@
+"""Freezes a notebook: runs it once, and writes what its endpoints need for the engine to answer with.
+
+`python -m titan_freeze JOB` runs in the notebook's own Python (3.11 or later, with IPython), in the notebook's folder. JOB is a
+JSON file:
+
+    notebook      path of the notebook, for people
+    service       its name
+    cells         [{index, source}]: the cells to run, in order; `index` counts all cells of the notebook from 1
+    endpoints     [{name, method, path, source, response_info, after_cell, cell_indexes}]: cells that answer requests and are
+                  not run; `name` is the export's, `after_cell` the index of the first one
+    modules_file  a JSON list of the names of all modules the engine has
+    out           an empty folder
+
+Events go to standard output, one JSON object a line; all that the notebook prints goes to standard error:
+
+    {"event": "cell", "index": 3, "position": 2, "of": 7}     cell 3 begins, the second of seven
+    {"event": "stage", "stage": "capture"}                    so do `models` and `state`
+    {"event": "error", "message": ..., "detail": ...}         the end; `message` is one line
+    {"event": "done"}                                         the end: `out` is complete
+
+`out` then holds `state` (its format: `titan.state` of the engine), models, and `frozen.json`:
+
+    python    the version of this Python
+    captured  [{name, type, bytes, endpoint}]: variables, and the export name of the first endpoint that reaches each
+    models    [{name, file, kind}]: `file` is relative to `out`
+    samples   {export name: the value of REQUEST when the endpoint's first cell was reached, or null}
+"""

@@ -1,0 +1,58 @@
+"""`python -m titan_freeze JOB`: see the package."""
+
+import json
+import os
+import platform
+import sys
+import traceback
+from pathlib import Path
+
+from .capture import Capture
+from .errors import FreezeError
+from .events import Events
+from .kernel import Kernel
+from .modules import Modules
+from .state import write_state
+
+
+def freeze(job, events):
+    """Does the job."""
+    out = Path(job["out"])
+    kernel = Kernel(events, out / "ipython")
+    samples = kernel.run(job["cells"], job["endpoints"])
+    events.send("stage", stage="capture")
+    modules = Modules(json.loads(Path(job["modules_file"]).read_text()), Path(job["notebook"]).parent)
+    capture = Capture(kernel, modules, job["endpoints"])
+    capture.search()
+    events.send("stage", stage="models")
+    models = capture.convert_models(out)
+    events.send("stage", stage="state")
+    captured = write_state(out / "state", capture, samples)
+    output = {"python": platform.python_version(), "captured": captured, "models": models, "samples": samples}
+    (out / "frozen.json").write_text(json.dumps(output))
+
+
+def main():
+    events = Events()
+    try:
+        freeze(json.loads(Path(sys.argv[1]).read_text()), events)
+        events.send("done")
+        status = 0
+    except FreezeError as error:
+        events.send("error", message=str(error), detail=error.detail)
+        status = 1
+    except BaseException as error:
+        message = f"the notebook cannot be frozen ({type(error).__name__}: {error}): report this with the notebook"
+        events.send("error", message=" ".join(message.split()), detail=traceback.format_exc())
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            # The notebook may have closed or replaced it.
+            pass
+    # Threads and exit handlers the notebook left behind have nothing more to do.
+    os._exit(status)
+
+
+main()

@@ -1,0 +1,239 @@
+"""Finds what the endpoints need: variables, functions behind them, modules, models.
+
+`search` follows every variable an endpoint reads, through the functions and classes it reaches, by pickling it to nowhere.
+That finds what cannot travel before anything is written, and what there is to write.
+"""
+
+import ast
+import io
+import types
+
+from .errors import CannotTravel, FreezeError, one_line, type_name
+from .modules import imports
+from .names import CellReads, attributes, global_reads
+from .paths import path_to
+from .pickler import Pickler
+from .sources import Sources
+from .stand_ins import Present
+
+# The calls that magics are translated to.
+_MAGICS = {"run_line_magic": "%", "run_cell_magic": "%%", "system": "!", "getoutput": "!"}
+
+
+class Endpoint:
+    """An endpoint with its code as the engine runs it, and the variables it reads."""
+
+    def __init__(self, job, kernel):
+        self.export, self.method, self.path = job["name"], job["method"], job["path"]
+        self.label = f"{self.method} {self.path}"
+        self.flags = kernel.flags
+        self.source = self._python(kernel, job["source"])
+        self.info = job["response_info"] and self._python(kernel, job["response_info"])
+        reads = self._analysed(self.source, frozenset())
+        self.reads = reads.reads
+        self.quiet = kernel.is_quiet(self.source)
+        if self.info:
+            self.reads |= self._analysed(self.info, reads.after).reads
+
+    def _python(self, kernel, source):
+        text = kernel.transform(source)
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as error:
+            line = (error.text or "").strip()
+            raise FreezeError(f"{self.label}: SyntaxError: {error.msg} at {line!r}; correct the cell and deploy again") from None
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in _MAGICS and ast.unparse(node.value) == "get_ipython()":
+                line = source.splitlines()[node.lineno - 1].strip() if node.lineno <= len(source.splitlines()) else ""
+                raise FreezeError(
+                    f"{self.label} uses an IPython command ({line!r}), and requests are answered without IPython: "
+                    "move it to a cell before"
+                )
+        return text
+
+    def _analysed(self, text, known):
+        try:
+            return CellReads(text, self.flags, known)
+        except SyntaxError as error:
+            line = text.splitlines()[error.lineno - 1].strip() if error.lineno else ""
+            raise FreezeError(f"{self.label}: SyntaxError: {error.msg} at {line!r}; correct the cell and deploy again") from None
+
+    def trees(self):
+        """The syntax trees of its cells."""
+        return [ast.parse(text) for text in (self.source, self.info) if text]
+
+
+class _Nowhere(io.RawIOBase):
+    def write(self, data):
+        return len(data)
+
+
+class Variable:
+    """A variable that travels: its value, the first endpoint that reaches it, and the function it is reached through if any."""
+
+    def __init__(self, name, value, endpoint, via):
+        self.name, self.value, self.endpoint, self.via = name, value, endpoint, via
+
+    @property
+    def user(self):
+        """Who reads it, for people."""
+        return f"{self.endpoint.label} (in {self.via})" if self.via else self.endpoint.label
+
+
+class Capture:
+    """What `search` found."""
+
+    def __init__(self, kernel, modules, endpoints):
+        self._kernel, self.modules = kernel, modules
+        self.sources = Sources(kernel.magic_bodies)
+        self.endpoints = [Endpoint(endpoint, kernel) for endpoint in endpoints]
+        self.variables = {}
+        self.imports = {}
+        self._queue = []
+        self._current = None
+        self._seen = set()
+        self._models = {}
+        self._arrays = {}
+
+    def search(self):
+        """Finds everything. Raises FreezeError for what cannot travel."""
+        for endpoint in self.endpoints:
+            trees = endpoint.trees()
+            self._import(trees, f"{endpoint.label} imports")
+            names = set().union(*(attributes(compile(tree, "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)) for tree in trees))
+            self._read(endpoint.reads, names, endpoint, None)
+        pickler = Pickler(_Nowhere(), self, self.modules, self.sources)
+        with Present():
+            # The list grows meanwhile.
+            for variable in self._queue:
+                self._current = variable
+                self.pickle(pickler, variable)
+
+    def pickle(self, pickler, variable):
+        """Pickles the variable; an error names it."""
+        try:
+            pickler.dump(variable.value)
+        except CannotTravel as error:
+            path = path_to(variable.name, variable.value, error.value)
+            what = f"variable {path} ({type_name(error.value)}), which {variable.user} uses, cannot travel"
+            raise FreezeError(f"{what}: {one_line(error.why)}; {error.remedy}", error.why) from error
+        except RecursionError:
+            raise FreezeError(
+                f"variable {variable.name} ({type_name(variable.value)}), which {variable.user} uses, cannot travel: "
+                "its objects refer to one another in too long a chain; keep them in a list"
+            ) from None
+
+    def _import(self, trees, what):
+        statements = [statement for tree in trees for statement in imports(tree)]
+        missing = self.modules.missing_imports(statements)
+        if missing:
+            raise FreezeError(
+                f"{what} {', '.join(missing)}, which the engine does not have: use what it has, or compute the result in a "
+                "cell before and keep it in a variable"
+            )
+        self.imports.update(dict.fromkeys(self.modules.importable(statements)))
+
+    def _read(self, names, used, endpoint, via):
+        """Queues the variables `names`. `used` are all names in the code that reads them."""
+        for name in names:
+            if name == "get_ipython":
+                where = f" (in {via})" if via else ""
+                raise FreezeError(
+                    f"{endpoint.label}{where} uses IPython (a % or ! command, or get_ipython), and requests are answered "
+                    "without it: move that to a cell before"
+                )
+            if name == "REQUEST" or name not in self._kernel.names or self._kernel.is_own(name):
+                # Set for every request, or by an endpoint, or missing in the notebook as well.
+                continue
+            value = self._kernel.names[name]
+            if name not in self.variables:
+                self.variables[name] = Variable(name, value, endpoint, via)
+                self._queue.append(self.variables[name])
+            if isinstance(value, types.ModuleType):
+                self._import_submodules(value.__name__, used)
+
+    def _import_submodules(self, package, used):
+        """`import a.b` defines `a` only. What makes `a.b` work must be imported in the engine too."""
+        for name in self.modules.loaded_below(package):
+            if set(name[len(package) + 1 :].split(".")) <= used:
+                self.imports[name] = None
+
+    def function(self, function, place):
+        """Called by the pickler: a function travels, so must what it reads."""
+        if function in self._seen:
+            return
+        self._seen.add(function)
+        cell, line, _ = place
+        code, variable = function.__code__, self._current
+        via = f"function {function.__qualname__}"
+        if function.__globals__ is self._kernel.names or function.__globals__.get("__name__") == "__main__":
+            self._read(global_reads(code), attributes(code), variable.endpoint, via)
+        tree = self.sources.definition(cell, code.co_name, line)
+        if tree is not None:
+            self._import([tree], f"{variable.endpoint.label} uses {via}, which imports")
+
+    def cell(self, cell):
+        """Called by the pickler, for which numbers do not matter yet."""
+        return 0
+
+    def array(self, array):
+        """Called by the pickler. Arrays are remembered: one may turn out to be another's base."""
+        self._arrays[id(array)] = array
+        return 0
+
+    def base(self, array):
+        """Called by the pickler: what is a view is known after the search."""
+        return None
+
+    def travelling_base(self, array):
+        """The array that travels too and whose memory `array` shows a part of, or None."""
+        base = array.base
+        while type(base) is type(array) and base.base is not None:
+            base = base.base
+        if id(base) not in self._arrays or array.size == 0 or base is array:
+            return None
+        return base if base.flags.c_contiguous or base.flags.f_contiguous else None
+
+    def model(self, model):
+        """Called by the pickler. Models are converted when all are known."""
+        if id(model) not in self._models:
+            self._models[id(model)] = (model, self._current)
+        return id(model)
+
+    def convert_models(self, out):
+        """Writes every model's graph into a folder of `out` and notes its spec: [{name, file, kind}]."""
+        written, self.specs = [], {}
+        if self._models:
+            from . import keras_model
+
+            folder = out / "models"
+            folder.mkdir()
+        for key, (model, variable) in self._models.items():
+            name = _file_name(variable.name, {model["name"] for model in written})
+            try:
+                self.specs[key] = keras_model.convert(model, name, folder)
+            except keras_model.Unsupported as error:
+                path = path_to(variable.name, variable.value, model)
+                raise FreezeError(f"model {path}, which {variable.user} uses, cannot travel: {error}") from error
+            written.append({"name": name, "file": f"models/{name}.onnx", "kind": "keras"})
+        return written
+
+    def in_order(self):
+        """The variables in the order to write them: what others may need while they are built comes first."""
+        order = list(self._kernel.names)
+        return sorted(self.variables.values(), key=lambda variable: (_rank(variable.value), order.index(variable.name)))
+
+
+def _rank(value):
+    if isinstance(value, (types.ModuleType, type(None), bool, int, float, complex, str, bytes)):
+        return 0
+    return 1 if isinstance(value, (type, types.FunctionType)) else 2
+
+
+def _file_name(name, taken):
+    name = "".join(c if c.isascii() and c.isalnum() or c in "_-" else "-" for c in name)
+    unique, count = name, 1
+    while unique in taken:
+        count += 1
+        unique = f"{name}-{count}"
+    return unique

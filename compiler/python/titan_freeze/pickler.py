@@ -1,0 +1,198 @@
+"""Pickles what endpoints reach so that it is the same in the engine.
+
+What pickle does by itself it does. This adds what it refuses (functions and classes of the notebook, models, modules, views of
+arrays) and refuses what would arrive broken: whatever belongs to a module that the engine lacks.
+"""
+
+import copyreg
+import functools
+import importlib
+import pickle
+import sys
+import types
+import typing
+
+from . import classes, hints, stand_ins
+from .errors import CannotTravel
+
+# Types that have a name in `types` and nowhere else.
+_TYPES = {value: name for name, value in vars(types).items() if isinstance(value, type)}
+
+
+class Pickler(pickle.Pickler):
+    """Writes to `file`. `capture` is told of everything that is more than data:
+
+    capture.function(function, place)   a function of the notebook, found at `place` by `Sources.find`
+    capture.cell(cell)                  the number of a source cell
+    capture.model(model)                the spec of a model
+    capture.array(array)                the number of an array, whose memory is kept
+    capture.base(array)                 the array that `array` is a view of, if that travels too
+    """
+
+    def __init__(self, file, capture, modules, sources):
+        super().__init__(file, protocol=5)
+        self._capture, self._modules, self._sources = capture, modules, sources
+        self._reducers = {
+            types.FunctionType: self._function,
+            types.BuiltinFunctionType: self._builtin,
+            types.ModuleType: self._module,
+            types.CellType: lambda cell: (types.CellType, ()),
+            types.MethodType: lambda method: (types.MethodType, (method.__func__, method.__self__)),
+            types.MappingProxyType: lambda proxy: (types.MappingProxyType, (dict(proxy),)),
+            property: lambda p: (property, (p.fget, p.fset, p.fdel, p.__doc__)),
+            classmethod: lambda method: (classmethod, (method.__func__,)),
+            staticmethod: lambda method: (staticmethod, (method.__func__,)),
+            functools.cached_property: self._cached_property,
+            functools._lru_cache_wrapper: self._lru_cache,
+            typing.TypeVar: self._type_variable,
+            typing.NewType: lambda new: (typing.NewType, (new.__name__, new.__supertype__)),
+        }
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            self._numpy = numpy
+            self._reducers[numpy.ndarray] = self._array
+        self._keras = None
+        if "keras" in sys.modules or "tf_keras" in sys.modules:
+            from . import keras_model
+
+            self._keras = keras_model
+
+    def reducer_override(self, value):
+        if isinstance(value, type):
+            return self._class(value)
+        reducer = self._reducers.get(type(value))
+        if reducer is not None:
+            return reducer(value)
+        if self._keras is not None and self._keras.is_model(value):
+            return stand_ins.model, (self._capture.model(value),)
+        return self._instance(value)
+
+    def _instance(self, value):
+        """As pickle does it, but here an error knows the object it is about."""
+        module = type(value).__module__
+        if module.startswith("keras.") and type(value).__name__ == "History":
+            # What `fit` returns. It holds its model, which has its own way.
+            return types.SimpleNamespace, (), {name: getattr(value, name) for name in ("history", "epoch", "params")}
+        # Before pickle tries, which may end in any error or none.
+        if module != "__main__":
+            self._check_reference(value, module)
+        reduce = copyreg.dispatch_table.get(type(value))
+        try:
+            reduced = reduce(value) if reduce is not None else value.__reduce_ex__(5)
+        except Exception as error:
+            raise CannotTravel(value, f"{type(error).__name__}: {error}", hints.remedy(value)) from error
+        if isinstance(reduced, str):
+            self._check_reference(value, pickle.whichmodule(value, reduced))
+        return reduced
+
+    def _check_reference(self, value, module):
+        if module == "__main__":
+            raise CannotTravel(value, "it is known by its name only", hints.remedy(value))
+        missing = self._modules.missing(module)
+        if missing is not None:
+            raise CannotTravel(value, f"it needs {missing}, which the engine does not have", hints.remedy(value))
+
+    def _is_reference(self, value):
+        """Whether it can be imported under its own name. Then it travels as that name."""
+        if value.__module__ in (None, "__main__"):
+            return False
+        try:
+            found = importlib.import_module(value.__module__)
+            for part in value.__qualname__.split("."):
+                found = getattr(found, part)
+        except Exception:
+            return False
+        return found is value
+
+    def _builtin(self, function):
+        if isinstance(function.__self__, types.ModuleType) or function.__self__ is None:
+            self._check_reference(function, pickle.whichmodule(function, function.__qualname__))
+            return NotImplemented
+        return getattr, (function.__self__, function.__name__)
+
+    def _module(self, module):
+        if module.__name__ != "__main__":
+            self._check_reference(module, module.__name__)
+        return importlib.import_module, (module.__name__,)
+
+    def _function(self, function):
+        if stand_ins.is_stand_in(function):
+            return NotImplemented
+        if self._is_reference(function):
+            if function.__module__.startswith("IPython.") and function.__name__ == "display":
+                return getattr, (importlib.import_module("builtins"), "display")
+            self._check_reference(function, function.__module__)
+            return NotImplemented
+        if hasattr(function, "registry") and hasattr(function, "_clear_cache"):
+            # Of `functools.singledispatch`, which keeps what it does in a cache of weak references.
+            return stand_ins.single_dispatch, (dict(function.registry),)
+        place = self._sources.find(function.__code__)
+        module = function.__globals__.get("__name__", "__main__")
+        if place is None:
+            raise CannotTravel(function, "its source is not known", "define it in a cell, with def or lambda")
+        if module != "__main__":
+            self._check_reference(function, module)
+        self._capture.function(function, place)
+        cell, line, ordinal = place
+        code = function.__code__
+        closure = dict(zip(code.co_freevars, function.__closure__ or ()))
+        number = self._capture.cell(cell)
+        made = stand_ins.function, (number, code.co_name, line, ordinal, closure, module)
+        return *made, self._function_state(function, closure, module), None, None, stand_ins.set_function
+
+    def _function_state(self, function, closure, module):
+        contents = []
+        for cell in closure.values():
+            try:
+                contents.append((cell, cell.cell_contents))
+            except ValueError:
+                # A variable that has no value yet.
+                pass
+        state = {"contents": contents, "__dict__": dict(function.__dict__), "__qualname__": function.__qualname__}
+        state["__module__"] = function.__module__
+        if function.__annotations__:
+            state["__annotations__"] = classes.annotations(function.__annotations__, self._modules)
+        for name in ("__defaults__", "__kwdefaults__"):
+            if getattr(function, name):
+                state[name] = getattr(function, name)
+        code = function.__code__
+        if function.__name__ != code.co_name:
+            state["__name__"] = function.__name__
+        if function.__doc__ != (code.co_consts[0] if code.co_consts and isinstance(code.co_consts[0], str) else None):
+            state["__doc__"] = function.__doc__
+        return state
+
+    @staticmethod
+    def _cached_property(value):
+        return functools.cached_property, (value.func,), {"attrname": value.attrname}
+
+    @staticmethod
+    def _lru_cache(function):
+        options = function.cache_parameters()
+        state = {name: value for name, value in vars(function).items() if name not in ("__wrapped__", "cache_parameters")}
+        return stand_ins.lru_cache, (function.__wrapped__, options["maxsize"], options["typed"]), state
+
+    @staticmethod
+    def _type_variable(variable):
+        options = {"bound": variable.__bound__, "covariant": variable.__covariant__, "contravariant": variable.__contravariant__}
+        return functools.partial(typing.TypeVar, variable.__name__, *variable.__constraints__, **options), ()
+
+    def _class(self, cls):
+        if cls in (type(None), type(...), type(NotImplemented)):
+            return NotImplemented
+        if self._is_reference(cls):
+            self._check_reference(cls, cls.__module__)
+            return NotImplemented
+        if _TYPES.get(cls):
+            return getattr, (types, _TYPES[cls])
+        return classes.reduce(cls, self._modules, self._sources)
+
+    def _array(self, array):
+        if array.dtype.hasobject:
+            return array.__reduce_ex__(5)
+        base = self._capture.base(array)
+        if base is not None:
+            offset = array.__array_interface__["data"][0] - base.__array_interface__["data"][0]
+            return stand_ins.view, (base, array.dtype, array.shape, array.strides, offset)
+        order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+        return stand_ins.array, (self._capture.array(array), array.dtype, array.shape, order)

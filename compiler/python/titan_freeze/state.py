@@ -1,0 +1,87 @@
+"""Writes a frozen state. What its bytes mean: `titan.state` of the engine, which reads it."""
+
+import io
+import pickle
+import struct
+
+from .pickler import Pickler
+from .stand_ins import Present
+
+
+class _Numbers:
+    """What the pickler is told of while the state is written."""
+
+    def __init__(self, capture):
+        self._capture = capture
+        self.cells, self.arrays, self.memory = {}, [], 0
+
+    def function(self, function, place):
+        pass
+
+    def cell(self, cell):
+        return self.cells.setdefault(cell, len(self.cells))
+
+    def model(self, model):
+        return self._capture.specs[id(model)]
+
+    def array(self, array):
+        self.arrays.append(array)
+        self.memory += array.nbytes
+        return len(self.arrays) - 1
+
+    def base(self, array):
+        return self._capture.travelling_base(array)
+
+
+def write_state(file, capture, samples):
+    """Writes the state: [{name, type, bytes, endpoint}] of the variables in it, without modules."""
+    numbers, stream, captured = _Numbers(capture), io.BytesIO(), []
+    pickler = Pickler(stream, numbers, capture.modules, capture.sources)
+    variables = capture.in_order()
+    with Present():
+        for variable in variables:
+            before = stream.tell() + numbers.memory
+            capture.pickle(pickler, variable)
+            size = stream.tell() + numbers.memory - before
+            if not hasattr(variable.value, "__spec__"):
+                kind = f"{type(variable.value).__module__}.{type(variable.value).__qualname__}".removeprefix("builtins.")
+                captured.append(
+                    {"name": variable.name, "type": kind, "bytes": size, "endpoint": variable.endpoint.export}
+                )
+    head = pickle.dumps(_head(capture, list(numbers.cells), variables, samples), protocol=5)
+    with open(file, "wb") as output:
+        output.write(struct.pack("<Q", len(head) + stream.tell()))
+        output.write(head)
+        output.write(stream.getbuffer())
+        for array in numbers.arrays:
+            output.write(struct.pack("<Q", array.nbytes))
+            output.write(_memory(array))
+    return captured
+
+
+def _head(capture, cells, variables, samples):
+    return {
+        "modules": capture.modules.local,
+        "imports": list(capture.imports),
+        "sources": cells,
+        "endpoints": [
+            {
+                "method": endpoint.method,
+                "path": endpoint.path,
+                "source": endpoint.source,
+                "flags": endpoint.flags,
+                "quiet": endpoint.quiet,
+                "info": endpoint.info,
+                "sample": samples[endpoint.export],
+            }
+            for endpoint in capture.endpoints
+        ],
+        "names": [variable.name for variable in variables],
+    }
+
+
+def _memory(array):
+    """The elements of the array in the order the pickler noted."""
+    order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    flat = array.reshape(-1, order=order)
+    return flat.view("u1") if flat.size and flat.dtype.itemsize else flat.tobytes()
