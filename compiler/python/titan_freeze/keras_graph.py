@@ -5,6 +5,8 @@ masks of padded timesteps weigh losses; layers may add losses of their own. All 
 so the graph gives them out after the model's outputs. Knows nothing of losses, metrics or of specs.
 """
 
+import contextlib
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -108,18 +110,44 @@ def export(model, path):
             graph.inputs.append({**_port(spec.name, spec), "graph_name": name})
             flat.append(keras.InputSpec(shape=spec.shape, dtype=spec.dtype, name=name))
         try:
-            Flat(model, structure, graph).export(path, format="onnx", verbose=False, input_signature=[flat])
-            onnx_repair.repair(path, [port["graph_name"] for port in graph.inputs], graph.captured)
+            loops = _write(model, structure, graph, flat, path)
+            if loops:
+                with _unrolled(model):
+                    loops = _write(model, structure, graph, flat, path)
+        except onnx_repair.NotOnnx as error:
+            raise Unsupported(f"has no ONNX form: {error}; do that step in Python") from error
         except Exception as error:
             raise Unsupported(f"cannot be exported to ONNX: {_one_line(error)}") from error
         finally:
             # Tracing leaves symbolic losses behind.
             model._clear_losses()
+    if loops:
+        raise Unsupported("has a loop, which its ONNX form cannot have; give recurrent layers a fixed number of timesteps")
     names = getattr(model, "output_names", None)
     graph.output_names = [str(name) for name in names or [f"output_{i}" for i in range(len(graph.outputs))]]
     for port, name in zip(graph.outputs, graph.output_names):
         port["name"] = name
     return graph
+
+
+def _write(model, structure, graph, signature, path):
+    """Exports once; returns whether the graph has loops."""
+    Flat(model, structure, graph).export(path, format="onnx", verbose=False, input_signature=[signature])
+    repaired = onnx_repair.repair(path, [port["graph_name"] for port in graph.inputs], graph.captured)
+    return onnx_repair.has_loops(repaired)
+
+
+@contextlib.contextmanager
+def _unrolled(model):
+    """Lets recurrent layers repeat their step for every timestep, which takes a loop to a plain graph."""
+    rolled = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.RNN) and not layer.unroll]
+    for layer in rolled:
+        layer.unroll = True
+    try:
+        yield
+    finally:
+        for layer in rolled:
+            layer.unroll = False
 
 
 def _signature(model):
