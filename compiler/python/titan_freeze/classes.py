@@ -5,10 +5,10 @@ import collections
 import dataclasses
 import enum
 import functools
-import sys
 import types
 
 from . import stand_ins
+from .references import is_reference
 
 # What Python itself makes when it makes a class, or takes from the class's first attributes.
 _MADE = set(
@@ -33,10 +33,7 @@ def annotations(values, modules):
 def _is_plain(value, modules):
     if value is None or isinstance(value, str):
         return True
-    if not isinstance(value, type) or value.__module__ == "__main__":
-        return False
-    found = getattr(sys.modules.get(value.__module__), value.__qualname__, None)
-    return found is value and modules.has(value.__module__)
+    return isinstance(value, type) and is_reference(value) and modules.has(value.__module__)
 
 
 def _text(value):
@@ -87,7 +84,7 @@ def _is_generated(cls, name, value, sources):
             and not _is_written(cls, value, sources)
         )
     if "__dataclass_params__" in cls.__dict__:
-        return isinstance(value, types.FunctionType) and not _is_written(cls, value, sources)
+        return isinstance(value, types.FunctionType) and not _is_written(cls, value, sources) and not is_reference(value)
     if getattr(cls, "_is_protocol", False):
         return name in ("__init__", "__subclasshook__") and not _is_written(cls, value, sources)
     return False

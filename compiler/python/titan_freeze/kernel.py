@@ -123,10 +123,10 @@ class Kernel:
         result = self._shell.run_cell(source, store_history=True)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            raise _cell_error(index, error)
+            raise _cell_error(index, source, error)
 
 
-def _cell_error(index, error):
+def _cell_error(index, source, error):
     trace = error.__traceback__
     while trace is not None and not trace.tb_frame.f_code.co_filename.startswith("<cell "):
         trace = trace.tb_next
@@ -136,7 +136,9 @@ def _cell_error(index, error):
     if isinstance(error, SyntaxError):
         line, what = error.text or "", f"{kind}: {error.msg}"
     else:
-        line = summary.stack[0].line if summary.stack else ""
+        # The line as it was written: magics are translated line by line.
+        lines, number = source.splitlines(), summary.stack[0].lineno if summary.stack else 0
+        line = lines[number - 1] if 0 < number <= len(lines) else ""
     at = f" at {line.strip()!r}" if line.strip() else ""
     message = f"cell {index}: {one_line(what)}{at}; correct the cell and deploy again"
     return FreezeError(message, "".join(summary.format()))

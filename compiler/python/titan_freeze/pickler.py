@@ -14,6 +14,7 @@ import typing
 
 from . import classes, hints, stand_ins
 from .errors import CannotTravel
+from .references import is_reference
 
 # Types that have a name in `types` and nowhere else.
 _TYPES = {value: name for name, value in vars(types).items() if isinstance(value, type)}
@@ -73,7 +74,13 @@ class Pickler(pickle.Pickler):
         if module.startswith("keras.") and type(value).__name__ == "History":
             # What `fit` returns. It holds its model, which has its own way.
             return types.SimpleNamespace, (), {name: getattr(value, name) for name in ("history", "epoch", "params")}
+        if module == "IPython.utils.text":
+            # The output of a `!command`, with more methods than a list or str.
+            base = list if isinstance(value, list) else str
+            return base, (base(value),)
         # Before pickle tries, which may end in any error or none.
+        if is_reference(value):
+            module = value.__module__
         if module != "__main__":
             self._check_reference(value, module)
         reduce = copyreg.dispatch_table.get(type(value))
@@ -92,18 +99,6 @@ class Pickler(pickle.Pickler):
         if missing is not None:
             raise CannotTravel(value, f"it needs {missing}, which the engine does not have", hints.remedy(value))
 
-    def _is_reference(self, value):
-        """Whether it can be imported under its own name. Then it travels as that name."""
-        if value.__module__ in (None, "__main__"):
-            return False
-        try:
-            found = importlib.import_module(value.__module__)
-            for part in value.__qualname__.split("."):
-                found = getattr(found, part)
-        except Exception:
-            return False
-        return found is value
-
     def _builtin(self, function):
         if isinstance(function.__self__, types.ModuleType) or function.__self__ is None:
             self._check_reference(function, pickle.whichmodule(function, function.__qualname__))
@@ -118,7 +113,7 @@ class Pickler(pickle.Pickler):
     def _function(self, function):
         if stand_ins.is_stand_in(function):
             return NotImplemented
-        if self._is_reference(function):
+        if is_reference(function):
             if function.__module__.startswith("IPython.") and function.__name__ == "display":
                 return getattr, (importlib.import_module("builtins"), "display")
             self._check_reference(function, function.__module__)
@@ -180,7 +175,7 @@ class Pickler(pickle.Pickler):
     def _class(self, cls):
         if cls in (type(None), type(...), type(NotImplemented)):
             return NotImplemented
-        if self._is_reference(cls):
+        if is_reference(cls):
             self._check_reference(cls, cls.__module__)
             return NotImplemented
         if _TYPES.get(cls):

@@ -83,5 +83,5 @@ def _head(capture, cells, variables, samples):
 def _memory(array):
     """The elements of the array in the order the pickler noted."""
     order = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
-    flat = array.reshape(-1, order=order)
+    flat = array.ravel(order)
     return flat.view("u1") if flat.size and flat.dtype.itemsize else flat.tobytes()
