@@ -73,7 +73,11 @@ fn deploys_and_rollbacks_lose_no_request() {
     assert_ne!(first, second, "the versions can be told apart");
     for sample in &samples {
         let whole = if sample.version == "v1" { &first } else { &second };
-        assert_eq!((sample.status, &sample.body), (200, whole), "every response is whole and of one version: {sample:?}");
+        assert_eq!(
+            (sample.status, &sample.body),
+            (200, whole),
+            "every response is whole and of one version: {sample:?}"
+        );
     }
     let sent_between = |from: Instant, to: Instant| samples.iter().filter(move |s| s.sent >= from && s.sent < to);
     let all = |samples: &mut dyn Iterator<Item = &Sample>, version: &str| samples.all(|s| s.version == version);

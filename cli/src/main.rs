@@ -1,1 +1,38 @@
-fn main(){}
+//! The `titan` command: deploy notebooks, list and roll back what is deployed, and run a gateway.
+//!
+//! A thin layer. Each command lowers its flags once into what a library takes, calls it, and prints; what a command does is the
+//! compiler's, the gateway's or the admin client's.
+
+mod args;
+mod compile;
+mod delete;
+mod deploy;
+mod exit;
+mod gateway;
+mod log;
+mod progress;
+mod rollback;
+mod services;
+mod signals;
+mod table;
+mod versions;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command;
+    let done = log::start(&command).and_then(|()| match command {
+        Command::Gateway(args) => gateway::run(args),
+        Command::Compile(args) => compile::run(&args),
+        Command::Deploy(args) => deploy::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
+        Command::Services(args) => services::run(&args),
+        Command::Versions(args) => versions::run(&args),
+        Command::Delete(args) => delete::run(&args),
+    });
+    exit::code(done)
+}

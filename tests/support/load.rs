@@ -38,8 +38,9 @@ impl Load {
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let clients: Vec<_> =
-                    (0..connections).map(|_| tokio::spawn(client(url.clone(), body.clone(), Arc::clone(&stopped)))).collect();
+                let clients: Vec<_> = (0..connections)
+                    .map(|_| tokio::spawn(client(url.clone(), body.clone(), Arc::clone(&stopped))))
+                    .collect();
                 let mut samples = Vec::new();
                 for client in clients {
                     samples.extend(client.await.unwrap());

@@ -30,7 +30,7 @@ pub struct HousePrice {
 }
 
 /// Runs every endpoint cell in the kernel with the notebook's own mock `REQUEST`, and writes what it printed.
-const RECORD: &str = r#"
+const RECORD: &str = r##"
 import contextlib as _contextlib, io as _io, json as _json, os as _os
 _cells = [c["source"] if isinstance(c["source"], str) else "".join(c["source"])
           for c in _json.load(open(_os.environ["TITAN_TEST_NOTEBOOK"]))["cells"] if c["cell_type"] == "code"]
@@ -48,7 +48,7 @@ for _source in _cells:
 _request = _json.loads(REQUEST)
 with open(_os.environ["TITAN_TEST_EXPECTED"], "w") as _file:
     _json.dump({"expected": _expected, "body": _request["body"]}, _file)
-"#;
+"##;
 
 impl HousePrice {
     /// Trains and compiles, unless an earlier test of this build did: training takes a minute.
@@ -59,7 +59,8 @@ impl HousePrice {
         lock.lock().unwrap();
         let (bundle, expected) = (folder.join("house-price.titan"), folder.join("expected.json"));
         let source = root().join("examples/house-price").join(version).join("house-price.ipynb");
-        let newest = [Path::new(env!("CARGO_BIN_EXE_titan")), &source].map(|file| fs::metadata(file).unwrap().modified().unwrap());
+        let newest = [Path::new(env!("CARGO_BIN_EXE_titan")), &source]
+            .map(|file| fs::metadata(file).unwrap().modified().unwrap());
         let made = fs::metadata(&bundle).and_then(|m| m.modified()).ok();
         if made.is_none_or(|made| newest.iter().any(|n| *n > made)) {
             let mut notebook: Value = serde_json::from_slice(&fs::read(&source).unwrap()).unwrap();

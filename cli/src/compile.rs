@@ -1,0 +1,75 @@
+//! `titan compile`: a notebook becomes a bundle in a file.
+
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+use titan_compiler::compile::{Compiled, compile};
+use titan_compiler::options::Options;
+use titan_compiler::progress::{Progress, Stage};
+use titan_sdk::bundle::Bundle;
+
+use crate::args::{CompileArgs, Overrides};
+use crate::progress::Bars;
+use crate::signals::interrupt_on_signal;
+
+pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
+    let compiled = notebook(&args.notebook, &args.overrides, &Bars::new())?;
+    let service = &compiled.bundle.manifest.service;
+    let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{service}.titan")));
+    let bytes = write(&compiled.bundle, &file)
+        .with_context(|| format!("{} cannot be written: choose another file with -o", file.display()))?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", frozen(&compiled))?;
+    writeln!(out, "compiled {service} to {} ({})", file.display(), size(bytes))?;
+    writeln!(out, "{}", timing(&compiled.stages))?;
+    Ok(())
+}
+
+/// Compiles the notebook in `path`; a signal interrupts it.
+pub fn notebook(path: &Path, overrides: &Overrides, progress: &dyn Progress) -> anyhow::Result<Compiled> {
+    let options = Options {
+        image: overrides.image.clone(),
+        name: overrides.name.clone(),
+        interrupt: interrupt_on_signal()?,
+        ..Options::default()
+    };
+    let compiled = compile(path, &options, progress)?;
+    // What follows cannot be interrupted half-way.
+    options.interrupt.check()?;
+    Ok(compiled)
+}
+
+/// Writes the bundle under its final name at once, and gives its size.
+fn write(bundle: &Bundle, file: &Path) -> io::Result<u64> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // As any new file: the umask takes away what it should.
+    let mut temporary = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    bundle.write(BufWriter::new(temporary.as_file_mut()))?;
+    let bytes = temporary.as_file().metadata()?.len();
+    temporary.persist(file)?;
+    Ok(bytes)
+}
+
+/// One line on what travels from the notebook to its endpoints.
+pub fn frozen(compiled: &Compiled) -> String {
+    let names: Vec<_> = compiled.captured.iter().map(|variable| variable.name.as_str()).collect();
+    let names = if names.is_empty() { "no variables".into() } else { names.join(", ") };
+    let bytes = compiled.captured.iter().map(|variable| variable.bytes).sum();
+    format!("frozen {names} ({}) in Python {}", size(bytes), compiled.python)
+}
+
+/// One line on how long each stage took.
+pub fn timing(stages: &[(Stage, Duration)]) -> String {
+    let each = stages.iter().map(|(stage, took)| format!("{stage} {:.0} ms", took.as_secs_f64() * 1000.0));
+    format!("stages: {}", each.collect::<Vec<_>>().join(", "))
+}
+
+/// `9.1 MB`.
+pub fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().si().to_string()
+}

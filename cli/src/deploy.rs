@@ -1,0 +1,111 @@
+//! `titan deploy`: a notebook or a bundle becomes the next version of its service.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use titan_compiler::progress::{Progress, Stage};
+use titan_sdk::bundle::Bundle;
+use titan_sdk::engine;
+
+use crate::args::DeployArgs;
+use crate::compile::{self, timing};
+use crate::progress::Bars;
+
+/// A bundle is a zstd frame and begins with its magic number; no notebook does.
+const BUNDLE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A bundle on its way.
+struct Upload {
+    service: String,
+    bytes: Vec<u8>,
+    /// What its notebook's endpoints reach, when it was compiled just now.
+    frozen: Option<String>,
+    stages: Vec<(Stage, Duration)>,
+}
+
+pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
+    let (client, progress) = (args.target.client(), Bars::new());
+    let unreadable = || format!("{} cannot be read: check the path", args.source.display());
+    let is_bundle = is_bundle(&args.source).with_context(unreadable)?;
+    let bundle = if is_bundle { Some(fs::read(&args.source).with_context(unreadable)?) } else { None };
+    let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;
+    // Asked before a notebook runs for minutes in vain.
+    let gateway = client.gateway()?;
+    let upload = match bundle {
+        Some((bundle, bytes)) => {
+            ensure!(
+                bundle.manifest.engine == gateway.engine,
+                "{} was compiled for another engine than the gateway's: compile the notebook again with titan {}",
+                args.source.display(),
+                gateway.version
+            );
+            packed(args, bundle, bytes)?
+        }
+        None => {
+            ensure!(
+                engine::digest() == gateway.engine,
+                "this titan compiles for another engine than that of the gateway at {}: use titan {} as it does",
+                args.target.url,
+                gateway.version
+            );
+            compiled(args, &progress)?
+        }
+    };
+    progress.start(Stage::Upload);
+    let since = Instant::now();
+    let deployed = client.deploy(&upload.service, &upload.bytes);
+    let took = since.elapsed();
+    progress.finish(Stage::Upload, took);
+    let deployed = deployed?;
+
+    let mut out = io::stdout().lock();
+    if let Some(frozen) = upload.frozen {
+        writeln!(out, "{frozen}")?;
+    }
+    for endpoint in &deployed.endpoints {
+        writeln!(out, "{:6} /{}{}", endpoint.method, deployed.service, endpoint.path)?;
+    }
+    writeln!(out, "deployed {} {}", deployed.service, deployed.version)?;
+    let mut stages = upload.stages;
+    stages.push((Stage::Upload, took));
+    writeln!(out, "{}", timing(&stages))?;
+    Ok(())
+}
+
+fn is_bundle(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    fs::File::open(path)?.take(BUNDLE_MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start == BUNDLE_MAGIC)
+}
+
+/// Reads and verifies a bundle.
+fn check(args: &DeployArgs, bytes: &[u8]) -> anyhow::Result<Bundle> {
+    let source = args.source.display();
+    if args.overrides.image.is_some() {
+        bail!("{source} is a bundle, already compiled: give --image with a notebook");
+    }
+    Bundle::read(bytes, u64::MAX).with_context(|| source.to_string())
+}
+
+fn packed(args: &DeployArgs, mut bundle: Bundle, mut bytes: Vec<u8>) -> anyhow::Result<Upload> {
+    if let Some(name) = &args.overrides.name {
+        bundle.manifest.service.clone_from(name);
+        bytes = pack(&bundle)?;
+    }
+    Ok(Upload { service: bundle.manifest.service, bytes, frozen: None, stages: Vec::new() })
+}
+
+fn compiled(args: &DeployArgs, progress: &Bars) -> anyhow::Result<Upload> {
+    let compiled = compile::notebook(&args.source, &args.overrides, progress)?;
+    let (frozen, bytes) = (Some(compile::frozen(&compiled)), pack(&compiled.bundle)?);
+    Ok(Upload { service: compiled.bundle.manifest.service, bytes, frozen, stages: compiled.stages })
+}
+
+fn pack(bundle: &Bundle) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bundle.write(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,24 @@
+//! What is logged, on stderr: by default what an operator of a gateway wants to see, and for other commands only what is
+//! wrong.
+
+use anyhow::Context;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::Command;
+
+const VARIABLE: &str = "TITAN_LOG";
+
+pub fn start(command: &Command) -> anyhow::Result<()> {
+    let default = match command {
+        Command::Gateway(_) => "warn,titan_gateway=info,titan_sdk=info",
+        _ => "warn",
+    };
+    let filter = match std::env::var(VARIABLE) {
+        Ok(filter) if !filter.is_empty() => filter,
+        _ => default.into(),
+    };
+    let filter = EnvFilter::try_new(&filter)
+        .with_context(|| format!("{VARIABLE} is {filter:?}: write a level or 'target=level', as in info"))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    Ok(())
+}
