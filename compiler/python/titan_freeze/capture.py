@@ -16,8 +16,8 @@ from .pickler import Pickler
 from .sources import Sources
 from .stand_ins import Present
 
-# The calls that magics are translated to.
-_MAGICS = {"run_line_magic": "%", "run_cell_magic": "%%", "system": "!", "getoutput": "!"}
+# The methods of IPython that magics are translated to calls of.
+_MAGICS = {"run_line_magic", "run_cell_magic", "system", "getoutput"}
 
 
 class Endpoint:
@@ -36,15 +36,16 @@ class Endpoint:
             self.reads |= self._analysed(self.info, reads.after).reads
 
     def _python(self, kernel, source):
-        text = kernel.transform(source)
+        """The cell as Python code without magics."""
         try:
+            text = kernel.transform(source)
             tree = ast.parse(text)
         except SyntaxError as error:
-            line = (error.text or "").strip()
-            raise FreezeError(f"{self.label}: SyntaxError: {error.msg} at {line!r}; correct the cell and deploy again") from None
+            raise self._wrong(error, error.text) from None
+        lines = source.splitlines()
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and node.attr in _MAGICS and ast.unparse(node.value) == "get_ipython()":
-                line = source.splitlines()[node.lineno - 1].strip() if node.lineno <= len(source.splitlines()) else ""
+                line = lines[node.lineno - 1].strip() if node.lineno <= len(lines) else source.strip()
                 raise FreezeError(
                     f"{self.label} uses an IPython command ({line!r}), and requests are answered without IPython: "
                     "move it to a cell before"
@@ -55,8 +56,11 @@ class Endpoint:
         try:
             return CellReads(text, self.flags, known)
         except SyntaxError as error:
-            line = text.splitlines()[error.lineno - 1].strip() if error.lineno else ""
-            raise FreezeError(f"{self.label}: SyntaxError: {error.msg} at {line!r}; correct the cell and deploy again") from None
+            raise self._wrong(error, text.splitlines()[error.lineno - 1] if error.lineno else "") from None
+
+    def _wrong(self, error, line):
+        what = f"{self.label}: {type(error).__name__}: {error.msg} at {(line or '').strip()!r}"
+        return FreezeError(f"{what}; correct the cell and deploy again")
 
     def trees(self):
         """The syntax trees of its cells."""
@@ -114,8 +118,11 @@ class Capture:
         try:
             pickler.dump(variable.value)
         except CannotTravel as error:
-            path = path_to(variable.name, variable.value, error.value)
-            what = f"variable {path} ({type_name(error.value)}), which {variable.user} uses, cannot travel"
+            if isinstance(error.value, types.ModuleType):
+                what = f"module {error.value.__name__}, which {variable.user} uses, cannot travel"
+            else:
+                path = path_to(variable.name, variable.value, error.value)
+                what = f"variable {path} ({type_name(error.value)}), which {variable.user} uses, cannot travel"
             raise FreezeError(f"{what}: {one_line(error.why)}; {error.remedy}", error.why) from error
         except RecursionError:
             raise FreezeError(

@@ -132,7 +132,7 @@ def _cell_error(index, source, error):
         trace = trace.tb_next
     summary = traceback.TracebackException(type(error), error, trace)
     kind = type(error).__name__
-    what = f"{kind}: {error}" if str(error) else kind
+    what = f"{kind}: {summary}" if str(summary) else kind
     if isinstance(error, SyntaxError):
         line, what = error.text or "", f"{kind}: {error.msg}"
     else:

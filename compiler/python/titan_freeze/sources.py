@@ -46,19 +46,18 @@ class Sources:
 
     def _index(self, cell):
         if cell not in self._indexes:
+            label, text, flags = cell
             self._indexes[cell] = index = {}
-            seen = {}
-            for code in functions(self._compile(*cell)):
-                key = code.co_name, code.co_firstlineno
-                seen[key] = ordinal = seen.get(key, -1) + 1
-                index.setdefault(code, (code.co_firstlineno, ordinal))
+            tree = ast.parse(text)
+            # IPython compiles a cell statement by statement, Python a file as a whole. What the same function becomes may differ.
+            for parts in [ast.Module([statement], []) for statement in tree.body], [tree]:
+                seen = {}
+                for part in parts:
+                    for code in functions(_compile(part, label, flags)):
+                        key = code.co_name, code.co_firstlineno
+                        seen[key] = ordinal = seen.get(key, -1) + 1
+                        index.setdefault(code, (code.co_firstlineno, ordinal))
         return self._indexes[cell]
-
-    @staticmethod
-    def _compile(label, text, flags):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return compile(text, label, "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
 
     def definition(self, cell, name, line):
         """The syntax tree of the function `name` that begins in the line; None for a lambda."""
@@ -71,3 +70,10 @@ class Sources:
                 if first.lineno == line:
                     return node
         return None
+
+
+def _compile(tree, label, flags):
+    with warnings.catch_warnings():
+        # They were shown when the code ran.
+        warnings.simplefilter("ignore")
+        return compile(tree, label, "exec", flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
