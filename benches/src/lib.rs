@@ -1,1 +1,11 @@
-//! (to come)
+//! What the benchmarks share. `README.md` beside this crate says what each number means and how to get it.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | [`subject`] | the version that is measured: the house-price example, compiled by `benches/run.sh` |
+//! | [`servers`] | what answers: Titan's gateway, a bare hyper echo, FastAPI with onnxruntime |
+//! | [`client`] | one keep-alive connection that asks |
+
+pub mod client;
+pub mod servers;
+pub mod subject;

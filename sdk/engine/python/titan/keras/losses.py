@@ -306,10 +306,9 @@ def circle(y_true, y_pred, remove_diagonal=True, gamma=80.0, margin=0.4):
 
 def _log_sum_exp(x, where):
     """log(sum(exp(x))) over the last axis of what `where` selects; -inf where it selects nothing."""
-    with np.errstate(divide="ignore"):
-        top = np.where(where, x, -np.inf).max(axis=1, keepdims=True)
-        top = np.where(np.isfinite(top), top, 0).astype(np.float32)
-        return np.log((np.exp(x - top) * where).sum(axis=1)) + top[:, 0]
+    top = np.where(where, x, -np.inf).max(axis=1, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0).astype(np.float32)
+    return np.log((np.exp(x - top) * where).sum(axis=1)) + top[:, 0]
 
 
 def categorical_generalized_cross_entropy(y_true, y_pred, q=0.5):

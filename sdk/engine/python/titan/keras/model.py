@@ -240,7 +240,9 @@ class Model:
             labels = [aligned.get(i) for i in range(len(targets))]
             factors = [aligned.get(i + len(targets)) for i in range(len(weights))]
             predictions, own_loss = self._annotated(self._run(inputs))
-            evaluation.add(len(inputs[0]), labels, predictions, factors, own_loss)
+            # As in TensorFlow, a loss that is infinite or undefined is a result and no warning.
+            with np.errstate(all="ignore"):
+                evaluation.add(len(inputs[0]), labels, predictions, factors, own_loss)
         return evaluation
 
     def _annotated(self, results):
