@@ -1,0 +1,164 @@
+//! What the tests share: a gateway of their own, and versions made of a component that is written by hand, so that the gateway
+//! is tested without the compiler, over real sockets and in the real sandbox.
+
+#![allow(dead_code, reason = "every test binary uses its own part")]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use titan_gateway::{Limits, Options};
+use titan_sdk::bundle::{Bundle, part};
+use titan_sdk::client::Client;
+use titan_sdk::manifest::{Config, Endpoint, FORMAT, Manifest};
+use tokio::sync::oneshot;
+
+/// Export name, method, path, and the core function behind it.
+const ENDPOINTS: [(&str, &str, &str, &str); 9] = [
+    ("post-echo", "POST", "/echo", "echo"),
+    ("get-users", "GET", "/users/:id", "echo"),
+    ("get-count", "GET", "/count", "count"),
+    ("get-created", "GET", "/created", "created"),
+    ("get-fail", "GET", "/fail", "fail"),
+    ("get-trap", "GET", "/trap", "trap"),
+    ("get-spin", "GET", "/spin", "spin"),
+    ("get-hoard", "GET", "/hoard", "hoard"),
+    ("get-root", "GET", "/", "created"),
+];
+
+/// A bundle of the hand-written component.
+pub fn bundle(config: Config) -> Bundle {
+    sized_bundle(config, 1)
+}
+
+/// As [`bundle`], with instances of this many pages of 64 KiB.
+pub fn sized_bundle(config: Config, pages: u32) -> Bundle {
+    let lift = |(name, _, _, function): &(&str, &str, &str, &str)| {
+        format!(
+            "(func ${name} (type $endpoint) (canon lift (core func $instance \"{function}\") (memory (core memory $instance \"memory\"))
+             (realloc (core func $instance \"realloc\")) (post-return (core func $instance \"reset\"))))
+             (export \"{name}\" (func ${name}))"
+        )
+    };
+    let exports: String = ENDPOINTS.iter().map(lift).collect();
+    let text = include_str!("versions.wat").replace("PAGES", &pages.to_string()).replace("ENDPOINTS", &exports);
+    let component = wat::parse_str(text).unwrap();
+    let endpoints = ENDPOINTS.iter().map(|(name, method, path, _)| Endpoint {
+        name: (*name).into(),
+        method: (*method).into(),
+        path: (*path).into(),
+    });
+    let manifest = Manifest {
+        format: FORMAT,
+        service: "compiled-under-another-name".into(),
+        endpoints: endpoints.collect(),
+        config,
+        engine: titan_sdk::engine::digest().into(),
+        component: part("component.wasm", &component),
+        models: Vec::new(),
+        notebook: part("notebook.ipynb", b"{}"),
+    };
+    Bundle { manifest, component, models: Vec::new(), notebook: b"{}".to_vec() }
+}
+
+/// A bundle as it is uploaded.
+pub fn packed(bundle: &Bundle) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bundle.write(&mut bytes).unwrap();
+    bytes
+}
+
+/// A configuration that is small enough for `/hoard` to fail and short enough for `/spin` to end.
+pub fn small() -> Config {
+    Config { memory: 2_000_000, timeout_ms: 300, ..Config::default() }
+}
+
+/// A gateway on a runtime of its own.
+pub struct Gateway {
+    pub services: SocketAddr,
+    pub admin: SocketAddr,
+    pub client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gateway {
+    pub fn start(data: &Path) -> Gateway {
+        Gateway::with(data, Limits::default()).unwrap()
+    }
+
+    pub fn with(data: &Path, limits: Limits) -> Result<Gateway, String> {
+        let local = SocketAddr::from(([127, 0, 0, 1], 0));
+        let options = Options { listen: local, admin: local, data: data.into(), limits, ..Options::default() };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, addresses) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                match titan_gateway::Gateway::start(options).await {
+                    Ok(gateway) => {
+                        started.send(Ok((gateway.services_address(), gateway.admin_address()))).unwrap();
+                        let stop = async { drop(stopped.await) };
+                        gateway.run(stop).await;
+                    }
+                    Err(error) => started.send(Err(error.to_string())).unwrap(),
+                }
+            });
+        });
+        let (services, admin) = addresses.recv().unwrap()?;
+        let client = Client::new(&format!("http://{admin}"));
+        Ok(Gateway { services, admin, client, stop: Some(stop), thread: Some(thread) })
+    }
+
+    /// Deploys the hand-written component as the next version of `demo`.
+    pub fn deploy(&self, config: Config) -> String {
+        self.client.deploy("demo", &packed(&bundle(config))).unwrap().version
+    }
+
+    /// Sends a request with a body of this type.
+    pub fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.services));
+        let mut response = agent.run(request.header("content-type", content_type).body(body).unwrap()).unwrap();
+        let headers = response.headers().clone();
+        let body = response.body_mut().read_to_string().unwrap();
+        Answer { status: response.status().as_u16(), headers, body }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "text/plain", b"")
+    }
+
+    /// Tells the gateway to stop, without waiting for it.
+    pub fn stop(&mut self) {
+        self.stop.take();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic in it shows by itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A response.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+}
