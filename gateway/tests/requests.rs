@@ -136,7 +136,9 @@ fn clients_that_stall_or_talk_too_much_are_cut_off() {
     }
     let late = until_closed(&gateway, b"POST /demo/echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab");
     assert!(late.starts_with("HTTP/1.1 408 "), "{late}");
-    let head = format!("GET /demo/created HTTP/1.1\r\nx-large: {}\r\n\r\n", "x".repeat(100_000));
+    // Exactly what the gateway is willing to read, so that it leaves nothing unread that would reset the connection.
+    let head = format!("GET /demo/created HTTP/1.1\r\nx-large: {}", "x".repeat(64 << 10));
+    let head = &head[..64 << 10];
     assert!(until_closed(&gateway, head.as_bytes()).starts_with("HTTP/1.1 431 "));
     let idle = until_closed(&gateway, b"GET /demo/created HTTP/1.1\r\nhost: x\r\n\r\n");
     assert!(idle.ends_with("Value"), "an idle connection is closed after its answer: {idle}");
