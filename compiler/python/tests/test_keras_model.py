@@ -114,17 +114,7 @@ class KerasTest(unittest.TestCase):
         for batch_size in (None, 7, 200):
             for return_dict in (False, True):
                 options |= {"batch_size": batch_size, "return_dict": return_dict, "verbose": 0}
-                want = to_arrays(model.evaluate(x, y, **options))
-                self.assert_same(to_arrays(stand_in.evaluate(x, y, **options)), want)
-
-
-def to_arrays(value):
-    """`value` with tensors as arrays."""
-    if isinstance(value, dict):
-        return {key: to_arrays(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [to_arrays(part) for part in value]
-    return value if isinstance(value, float) else np.asarray(value)
+                self.assert_same(stand_in.evaluate(x, y, **options), model.evaluate(x, y, **options))
 
 
 def classifier(outputs=1, activation="sigmoid", inputs=10, **options):
@@ -232,6 +222,7 @@ class Predict(KerasTest):
             ),
             "series": ((12, 3), [layers.Conv1D(4, 3, activation="gelu"), layers.Flatten(), layers.Dense(1)]),
             "wide": ((200,), [wide, layers.Dense(2)]),
+            "recurrent": ((6, 3), [layers.LSTM(4, return_sequences=True), layers.Bidirectional(layers.GRU(3)), layers.Dense(1)]),
             "attention": ((6, 8), [layers.LayerNormalization(), layers.Dense(8, activation="silu")]),
         }
         for name, (shape, stack) in stacks.items():
@@ -605,11 +596,74 @@ class Rest(KerasTest):
         with self.assertRaisesRegex(keras_model.Unsupported, "input of type string"):
             keras_model.convert(model, "text", HOST.folder)
 
-    def test_the_batch_size_of_a_graph_is_open(self):
-        _, spec = self.frozen(classifier())
-        graph = onnx.load(os.path.join(HOST.folder, f"{spec['graph']}.onnx")).graph
-        batch = graph.input[0].type.tensor_type.shape.dim[0]
-        self.assertFalse(batch.HasField("dim_value"))
+
+
+class Graphs(KerasTest):
+    def graph(self, model):
+        _, spec = self.frozen(model)
+        return onnx.load(os.path.join(HOST.folder, f"{spec['graph']}.onnx")).graph
+
+    def test_all_inputs_share_one_open_batch_size(self):
+        a, b = keras.Input((4,)), keras.Input((4,))
+        graph = self.graph(keras.Model([a, b], [layers.Dot(1)([a, b]), layers.Add()([a, b])]))
+        batches = [port.type.tensor_type.shape.dim[0].dim_param for port in [*graph.input, *graph.output]]
+        self.assertEqual(batches, ["batch"] * 4)
+
+    def test_shapes_are_computed_without_casts(self):
+        stacks = {
+            "flatten": ((8, 8, 2), [layers.Conv2D(3, 3), layers.Flatten(), layers.Dense(2)]),
+            "dense in time": ((6, 8), [layers.Dense(8)]),
+            "upsample": ((4, 4, 2), [layers.UpSampling2D()]),
+            "repeat": ((4,), [layers.RepeatVector(3), layers.LSTM(2)]),
+        }
+        for name, (shape, stack) in stacks.items():
+            with self.subTest(name):
+                graph = self.graph(keras.Sequential([keras.Input(shape), *stack]))
+                operators = [node.op_type for node in graph.node]
+                self.assertIn("Shape", operators)
+                self.assertNotIn("Cast", operators)
+
+    def test_a_shape_that_becomes_a_number_has_its_type(self):
+        class Scaled(layers.Layer):
+            def call(self, x):
+                sizes = tf.shape(x)
+                return x * tf.cast(sizes[0], "float32") + tf.cast(tf.range(sizes[1]), "float32")
+
+            def compute_output_shape(self, shape):
+                return shape
+
+        model = keras.Sequential([keras.Input((None,)), Scaled()])
+        x = data(5, 7)
+        self.assert_same(self.frozen(model)[0].predict(x), model.predict(x, verbose=0))
+
+    def test_recurrent_layers_with_masks_have_no_loop(self):
+        x = np.random.default_rng(5).integers(0, 4, (9, 6))
+        model = keras.Sequential(
+            [keras.Input((6,), dtype="int32"), layers.Embedding(4, 5, mask_zero=True), layers.GRU(4), layers.Dense(1)]
+        )
+        self.assertFalse({"Loop", "Scan", "If"} & {node.op_type for node in self.graph(model).node})
+        self.assert_same(self.frozen(model)[0].predict(x), model.predict(x, verbose=0))
+        self.assertFalse(model.layers[1].unroll)
+        endless = keras.Sequential([keras.Input((None, 3)), layers.GRU(4)])
+        with self.assertRaisesRegex(keras_model.Unsupported, "fixed number of timesteps"):
+            keras_model.convert(endless, "endless", HOST.folder)
+
+    def test_small_probabilities_keep_their_digits(self):
+        x = data() * 30
+        for activation in ("sigmoid", "softplus", "log_softmax", "softmax"):
+            with self.subTest(activation):
+                model = classifier(3, activation)
+                got, want = self.frozen(model)[0].predict(x), model.predict(x, verbose=0)
+                self.assertLess(np.abs(want).min(), 1e-7)
+                normal = np.abs(want) > 1e-30
+                np.testing.assert_allclose(got[normal], want[normal], rtol=2e-5, atol=1e-7 * (activation == "log_softmax"))
+                graph = self.graph(model)
+                self.assertFalse({"Sigmoid", "Softplus", "LogSoftmax"} & {node.op_type for node in graph.node})
+
+    def test_a_table_has_no_onnx_form(self):
+        model = keras.Sequential([keras.Input((1,), dtype="int64"), layers.IntegerLookup(vocabulary=[3, 5])])
+        with self.assertRaisesRegex(keras_model.Unsupported, "a table or another resource"):
+            keras_model.convert(model, "table", HOST.folder)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ so the graph gives them out after the model's outputs. Knows nothing of losses, 
 """
 
 import contextlib
+import re
 
 import keras
 import numpy as np
@@ -112,7 +113,8 @@ def export(model, path):
         try:
             loops = _write(model, structure, graph, flat, path)
             if loops:
-                with _unrolled(model):
+                # Keras refuses where the number of timesteps is open. Then the loop stays.
+                with _unrolled(model), contextlib.suppress(ValueError):
                     loops = _write(model, structure, graph, flat, path)
         except onnx_repair.NotOnnx as error:
             raise Unsupported(f"has no ONNX form: {error}; do that step in Python") from error
@@ -183,4 +185,6 @@ def _port(name, tensor):
 
 
 def _one_line(error):
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    # Keras writes in bold.
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    return " ".join(text.split())[:300] or type(error).__name__
