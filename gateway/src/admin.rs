@@ -153,7 +153,9 @@ fn of_error(problem: &ControlError) -> Answer {
         | ControlError::UnknownVersion { .. }
         | ControlError::Store(StoreError::Unknown { .. }) => StatusCode::NOT_FOUND,
         ControlError::Load(LoadError::Store(_)) | ControlError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        ControlError::Load(LoadError::Stopped) | ControlError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        ControlError::Load(LoadError::Full(_) | LoadError::Stopped) | ControlError::Stopping => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
         ControlError::Load(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     if status.is_server_error() {

@@ -82,6 +82,9 @@ pub enum LoadError {
         /// Bytes of all models.
         weights: u64,
     },
+    /// The gateway holds as many instances as it may.
+    #[error(transparent)]
+    Full(CallError),
     /// An instance does not start.
     #[error("the component does not start ({0}): compile the notebook again with this titan")]
     Start(CallError),

@@ -61,7 +61,7 @@ pub(crate) fn of_failure(failure: &Failure) -> Answer {
 /// A request without an answer.
 pub(crate) fn of_error(problem: &PoolError) -> Answer {
     let status = match problem {
-        PoolError::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        PoolError::Busy(_) | PoolError::Call(CallError::Full) => StatusCode::SERVICE_UNAVAILABLE,
         PoolError::Call(CallError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
         PoolError::Call(CallError::OutOfMemory { .. }) => StatusCode::INSUFFICIENT_STORAGE,
         PoolError::Call(CallError::Trap(_)) => StatusCode::INTERNAL_SERVER_ERROR,

@@ -42,6 +42,7 @@ impl Version {
         let plan = Plan { program, limits, weights, state: config.state, cores, max_waiting };
         let pool = Pool::new(plan).await.map_err(|error| match error {
             CallError::OutOfMemory { .. } => memory,
+            full @ CallError::Full => LoadError::Full(full),
             error => LoadError::Start(error),
         })?;
         let timeout = Duration::from_millis(config.timeout_ms);

@@ -8,8 +8,9 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use support::{Gateway, small};
+use support::{Gateway, bundle, packed, small};
 use titan_gateway::Limits;
+use titan_sdk::client::ClientError;
 use titan_sdk::manifest::{Config, State};
 
 #[test]
@@ -79,6 +80,21 @@ fn more_requests_than_may_wait_are_told_to_come_again() {
     });
     statuses.sort_unstable();
     assert_eq!(statuses, [503, 503, 504, 504], "one runs, one waits");
+}
+
+#[test]
+fn a_full_gateway_keeps_answering_and_takes_no_more_versions() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::with(data.path(), Limits { max_instances: 1, ..Limits::default() }).unwrap();
+    gateway.deploy(small());
+    match gateway.client.deploy("other", &packed(&bundle(small()))).unwrap_err() {
+        ClientError::Refused { status: 503, message } => assert!(message.contains("instances"), "{message}"),
+        error => panic!("{error}"),
+    }
+    for path in ["/demo/count", "/demo/trap", "/demo/count"] {
+        assert_ne!(gateway.get(path).status, 503, "{path}");
+    }
+    assert_eq!(gateway.client.services().unwrap().len(), 1);
 }
 
 #[test]

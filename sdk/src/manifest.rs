@@ -249,10 +249,12 @@ pub(crate) mod tests {
         }
     }
 
+    type Breakage = fn(&mut Manifest);
+
     #[test]
     fn a_good_manifest_passes_and_each_broken_rule_is_named() {
         sample().check().unwrap();
-        let cases: [(&str, fn(&mut Manifest)); 9] = [
+        let cases: [(&str, Breakage); 9] = [
             ("format 7", |m| m.format = 7),
             ("not usable in a URL", |m| m.service = "../x".into()),
             ("missing", |m| m.endpoints.clear()),

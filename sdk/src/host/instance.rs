@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant as Clock};
 
 use tokio::time::{Sleep, sleep, timeout};
-use wasmtime::Store;
 use wasmtime::component::{ComponentType, Lift, TypedFunc};
+use wasmtime::{PoolConcurrencyLimitError, Store};
 
 use super::limits::{Limits, Pace};
 use super::runtime::Program;
@@ -48,6 +48,9 @@ pub enum CallError {
         /// The budget in bytes.
         limit: u64,
     },
+    /// As many instances live as the runtime may hold.
+    #[error("all instances the gateway may hold are in use: try again later, delete services, or raise its limit")]
+    Full,
     /// The guest trapped: a fault in the engine, or a stack overflow in C code.
     #[error("the handler crashed: {0}")]
     Trap(String),
@@ -114,6 +117,9 @@ impl Instance {
 fn call_error(host: &Host, error: &wasmtime::Error) -> CallError {
     if host.take_out_of_memory() {
         return CallError::OutOfMemory { limit: host.memory_limit() };
+    }
+    if error.is::<PoolConcurrencyLimitError>() {
+        return CallError::Full;
     }
     // The root cause names the trap; the chain above it is the Wasm backtrace.
     CallError::Trap(error.root_cause().to_string())

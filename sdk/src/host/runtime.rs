@@ -148,7 +148,8 @@ impl Program {
     /// Makes a new instance, whose memory is the heap image.
     ///
     /// # Errors
-    /// [`CallError::OutOfMemory`] when the budget does not allow another instance.
+    /// [`CallError::OutOfMemory`] when the budget does not allow another instance, [`CallError::Full`] when the runtime does
+    /// not.
     pub async fn instantiate(&self, limits: Limits) -> Result<Instance, CallError> {
         Instance::new(self, limits).await
     }
