@@ -1,6 +1,8 @@
 //! What is logged, on stderr: by default what an operator of a gateway wants to see, and for other commands only what is
 //! wrong.
 
+use std::io::{self, IsTerminal};
+
 use anyhow::Context;
 use tracing_subscriber::EnvFilter;
 
@@ -19,6 +21,10 @@ pub fn start(command: &Command) -> anyhow::Result<()> {
     };
     let filter = EnvFilter::try_new(&filter)
         .with_context(|| format!("{VARIABLE} is {filter:?}: write a level or 'target=level', as in info"))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
     Ok(())
 }

@@ -121,8 +121,11 @@ pub fn freeze(
     let job = write_job(notebook, folder.path())?;
     let mut command = environment.command(&environment.python(), notebook.folder());
     command.args(["-m", "titan_freeze"]).arg(job).env("PYTHONPATH", python_path(folder.path()));
-    // Windows of plots have nowhere to open, and sets keep their order from one deploy to the next.
-    for (variable, value) in [("PYTHONUNBUFFERED", "1"), ("MPLBACKEND", "agg"), ("PYTHONHASHSEED", "0")] {
+    // Windows of plots have nowhere to open, sets keep their order from one deploy to the next, and TensorFlow need not tell
+    // what CPU it found.
+    let defaults =
+        [("PYTHONUNBUFFERED", "1"), ("MPLBACKEND", "agg"), ("PYTHONHASHSEED", "0"), ("TF_CPP_MIN_LOG_LEVEL", "2")];
+    for (variable, value) in defaults {
         if std::env::var_os(variable).is_none() {
             command.env(variable, value);
         }
@@ -217,7 +220,8 @@ fn died(ended: &Ended) -> CompileError {
              otherwise look at its output above",
             ended.cause()
         ),
-        detail: ended.output(),
+        // The caller was handed the output line by line.
+        detail: String::new(),
     }
 }
 

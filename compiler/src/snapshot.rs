@@ -62,47 +62,39 @@ pub enum SnapshotError {
 
 /// The engine, ready to load frozen states.
 pub struct Snapshotter {
-    runtime: Runtime,
+    sandbox: Sandbox,
     encoder: Encoder,
-    base: HeapImage,
-    executor: tokio::runtime::Runtime,
+    /// Around the booted heap.
+    booted: Component,
 }
 
 impl Snapshotter {
-    /// Sets the runtime up and boots the engine, or reads the booted heap from `cache`. Blocks: seconds the first time on a
-    /// machine, a fraction of one afterwards.
+    /// Sets the runtime up and boots the engine, or reads the booted heap from `cache`. Blocks: up to a minute the first time
+    /// on a machine, a fraction of a second afterwards.
     ///
     /// # Errors
     /// See [`SnapshotError`].
     pub fn new(cache: &Path) -> Result<Snapshotter, SnapshotError> {
-        // One instance lives at a time; the second slot is for the one being dropped.
-        let options = RuntimeOptions { cache: cache.join("engines"), max_instances: 2, ..RuntimeOptions::default() };
-        let runtime = Runtime::new(&options)?;
+        let sandbox = Sandbox::new(cache)?;
         let (encoder, start) = Encoder::new()?;
-        let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        let executor = executor.map_err(|e| SnapshotError::Engine(e.to_string()))?;
-        let mut this = Snapshotter { runtime, encoder, base: start, executor };
         let file = cache.join("heaps").join(engine::digest());
-        this.base = match fs::File::open(&file).and_then(|file| HeapImage::read(BufReader::new(file))) {
-            Ok(base) => base,
+        let heap = match fs::File::open(&file).and_then(|file| HeapImage::read(BufReader::new(file))) {
+            Ok(heap) => heap,
             Err(_) => {
-                let never = Interrupt::never();
-                let base = this.run(&this.base, Step::Boot, &Limits::unlimited(), PATIENCE, &never)?.image;
-                keep(&file, &base).map_err(|e| SnapshotError::Cache(file, e))?;
-                base
+                let engine = sandbox.load(&encoder.encode(&start, Role::Snapshot)?)?;
+                let (limits, never) = (Limits::unlimited(), Interrupt::never());
+                let heap = sandbox.run(&engine, Step::Boot, &limits, PATIENCE, &never)?.image;
+                keep(&file, &heap).map_err(|e| SnapshotError::Cache(file, e))?;
+                heap
             }
         };
-        Ok(this)
+        let booted = sandbox.load(&encoder.encode(&heap, Role::Snapshot)?)?;
+        Ok(Snapshotter { sandbox, encoder, booted })
     }
 
     /// The encoder for components around the heap images made here.
     pub fn encoder(&self) -> &Encoder {
         &self.encoder
-    }
-
-    /// The runtime the engine was loaded into.
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
     }
 
     /// Loads `state`, as `titan_freeze` wrote it, into the engine and keeps the heap. The endpoints are run once, with `graphs`
@@ -122,9 +114,9 @@ impl Snapshotter {
         let weights = graphs.values().map(|graph| graph.weight_bytes()).sum();
         let _weights = budget.charge(weights).ok_or(SnapshotError::OutOfMemory { limit: memory })?;
         let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
-        let cold = self.run(&self.base, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
+        let cold = self.sandbox.run(&self.booted, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
         // A handler may loop, crash or hoard. That is for its requests to show: the version deploys without the warm-up.
-        match self.run(&self.base, Step::Freeze { state, warm: true }, &limits, WARM_UP, interrupt) {
+        match self.sandbox.run(&self.booted, Step::Freeze { state, warm: true }, &limits, WARM_UP, interrupt) {
             Ok(warm) if warm.refused => tracing::info!("the warm-up ran out of memory and is left out"),
             Ok(warm) if warm.image.pages > cold.image.pages + WARM_GROWTH_PAGES => {
                 let (cold, warm) = (cold.image.pages, warm.image.pages);
@@ -136,23 +128,43 @@ impl Snapshotter {
         }
         Ok(cold.image)
     }
+}
 
+/// Where the engine runs: the runtime that also serves, and a thread's worth of executor.
+struct Sandbox {
+    runtime: Runtime,
+    executor: tokio::runtime::Runtime,
+}
+
+impl Sandbox {
+    fn new(cache: &Path) -> Result<Sandbox, SnapshotError> {
+        // One instance lives at a time; the second slot is for the one being dropped.
+        let options = RuntimeOptions { cache: cache.join("engines"), max_instances: 2, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(&options)?;
+        let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let executor = executor.map_err(|e| SnapshotError::Engine(e.to_string()))?;
+        Ok(Sandbox { runtime, executor })
+    }
+
+    fn load(&self, component: &[u8]) -> Result<Component, SnapshotError> {
+        let loaded = Component::new(self.runtime.engine(), component);
+        loaded.map_err(|e| SnapshotError::Engine(format!("{e:#}")))
+    }
+
+    /// Makes an instance of `component`, runs the step, and keeps memory.
     fn run(
         &self,
-        image: &HeapImage,
+        component: &Component,
         step: Step<'_>,
         limits: &Limits,
         patience: Duration,
         interrupt: &Interrupt,
     ) -> Result<Kept, SnapshotError> {
-        let component = self.encoder.encode(image, Role::Snapshot)?;
-        let engine = self.runtime.engine();
-        let mut store = Store::new(engine, Host::new(limits.clone()));
+        let mut store = Store::new(self.runtime.engine(), Host::new(limits.clone()));
         store.limiter(|host| host);
         store.epoch_deadline_async_yield_and_update(1);
         let kept = Arc::new(Mutex::new(None));
         let instantiate_and_run = async {
-            let component = Component::new(engine, &component)?;
             let mut linker = self.runtime.linker()?;
             let slot = Arc::clone(&kept);
             let receive = move |store: StoreContextMut<'_, Host>, (memory,): (WasmList<u8>,)| {
@@ -161,7 +173,7 @@ impl Snapshotter {
                 Ok(())
             };
             linker.instance(SNAPSHOT_HOST)?.func_wrap("keep", receive)?;
-            let instance = linker.instantiate_async(&mut store, &component).await?;
+            let instance = linker.instantiate_async(&mut store, component).await?;
             call(&mut store, &instance, step).await
         };
         let outcome = self.executor.block_on(async {
