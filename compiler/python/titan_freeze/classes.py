@@ -13,12 +13,12 @@ from .references import is_reference
 # What Python itself makes when it makes a class, or takes from the class's first attributes.
 _MADE = set(
     """
-    __dict__ __weakref__ __module__ __qualname__ __slots__ __orig_bases__ _abc_impl __static_attributes__ __firstlineno__
+    __dict__ __weakref__ __module__ __slots__ __orig_bases__ _abc_impl __static_attributes__ __firstlineno__
     __dataclass_fields__ __dataclass_params__ __parameters__ __protocol_attrs__ __non_callable_proto_members__
     __classdictcell__ __annotate__ __annotations_cache__ __type_params__ _is_protocol _is_runtime_protocol
     """.split()
 )
-_FIRST = "__module__", "__qualname__", "__slots__", "__orig_bases__"
+_FIRST = "__module__", "__slots__", "__orig_bases__"
 _FUNCTIONS = types.FunctionType, classmethod, staticmethod, property, functools.cached_property
 _DESCRIPTORS = types.MemberDescriptorType, types.GetSetDescriptorType
 # Of an Enum's member, what is made from its value and name.
@@ -43,6 +43,7 @@ def _text(value):
 def reduce(cls, modules, sources):
     """The reduction of a class that cannot be imported."""
     first = {name: cls.__dict__[name] for name in _FIRST if name in cls.__dict__}
+    first["__qualname__"] = cls.__qualname__
     state = {"attributes": _attributes(cls, modules, sources)}
     if isinstance(cls, enum.EnumMeta):
         made = _enum(cls, first, state)

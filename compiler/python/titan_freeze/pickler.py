@@ -44,6 +44,7 @@ class Pickler(pickle.Pickler):
             classmethod: lambda method: (classmethod, (method.__func__,)),
             staticmethod: lambda method: (staticmethod, (method.__func__,)),
             functools.cached_property: self._cached_property,
+            functools.singledispatchmethod: lambda m: (type(m), (m.func,), {"dispatcher": m.dispatcher}),
             functools._lru_cache_wrapper: self._lru_cache,
             typing.TypeVar: self._type_variable,
             typing.NewType: lambda new: (typing.NewType, (new.__name__, new.__supertype__)),
@@ -53,7 +54,7 @@ class Pickler(pickle.Pickler):
             self._numpy = numpy
             self._reducers[numpy.ndarray] = self._array
         self._keras = None
-        if "keras" in sys.modules or "tf_keras" in sys.modules:
+        if any(name in sys.modules for name in ("keras", "tf_keras", "tensorflow")):
             from . import keras_model
 
             self._keras = keras_model
@@ -66,6 +67,8 @@ class Pickler(pickle.Pickler):
             return reducer(value)
         if self._keras is not None and self._keras.is_model(value):
             return stand_ins.model, (self._capture.model(value),)
+        if self._keras is not None and self._keras.is_tensor(value):
+            return stand_ins.tensor, (self._keras.tensor_array(value),)
         return self._instance(value)
 
     def _instance(self, value):

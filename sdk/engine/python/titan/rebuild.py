@@ -110,6 +110,13 @@ class Builder:
 
         return Model(spec)
 
+    @staticmethod
+    def tensor(array):
+        """A tensor of TensorFlow."""
+        from .keras import Tensor
+
+        return Tensor(array)
+
     def class_(self, meta, name, bases, attributes):
         """A class with the attributes that must be there from the start."""
         return self._create(meta, name, bases, attributes)
@@ -158,6 +165,7 @@ _KINDS = {"ClassVar": typing.ClassVar, "InitVar": dataclasses.InitVar(object), "
 def _make_dataclass(cls, options, fields):
     """Generates the methods of a dataclass again. `fields` is {name: (kind, type, arguments of `dataclasses.field`)} of its own
     fields, without those it inherits."""
+    generated = options["init"] and "__init__" not in cls.__dict__
     kept = {name: cls.__dict__[name] for name in ("__annotations__", *fields) if name in cls.__dict__}
     cls.__annotations__ = {name: _KINDS[kind] for name, (kind, _, _) in fields.items()}
     for name, (kind, _, arguments) in fields.items():
@@ -166,5 +174,7 @@ def _make_dataclass(cls, options, fields):
     dataclasses.dataclass(cls, **options)
     for name, (_, annotation, _) in fields.items():
         cls.__dataclass_fields__[name].type = annotation
+        if generated and name in cls.__init__.__annotations__:
+            cls.__init__.__annotations__[name] = annotation
     for name, value in kept.items():
         type.__setattr__(cls, name, value)

@@ -32,10 +32,12 @@ def run(endpoints, stream, arrays, sources):
     # Everything made here is then of the youngest generation. A full collection would empty the free lists.
     gc.disable()
     try:
+        sys.stderr = Output()
         sys.modules["__main__"] = copy = types.ModuleType("__main__")
         _run(endpoints, Reader(stream, copy.__dict__, lambda *_: _locked(next(made)), sources), copy.__dict__)
         copy.__dict__.clear()
     finally:
+        sys.stderr = sys.__stderr__
         sys.modules["__main__"] = main
         local.put(modules)
         restore()
