@@ -1,5 +1,7 @@
 //! `kill -9` at any moment: the same services, versions and routes after a restart.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! What a request sees and what limits it, with small notebooks in the image `python`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! Whole compiles, with real notebooks in the image `python`. The environment is kept in the user's cache between runs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
