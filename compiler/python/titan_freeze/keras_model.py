@@ -30,6 +30,8 @@ import numpy as np
 
 # What the host's inference understands.
 INPUT_TYPES = ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")
+# What numpy has without TensorFlow.
+TENSOR_TYPES = {"int8", "int16", "uint16", "uint32", "uint64", "complex64", "complex128", *INPUT_TYPES}
 
 
 class Unsupported(Exception):
@@ -66,18 +68,17 @@ def is_history(value):
 
 
 def is_tensor(value):
-    """Whether `value` is a tensor or variable that holds numbers now."""
+    """Whether `value` is a tensor or variable of numbers that are known now."""
     tensorflow = sys.modules.get("tensorflow")
     kinds = [getattr(tensorflow, "Tensor", None), getattr(tensorflow, "Variable", None), _loaded("Variable")]
-    return any(kind is not None and isinstance(value, kind) for kind in kinds) and hasattr(value, "numpy")
+    if not any(kind is not None and isinstance(value, kind) for kind in kinds) or not hasattr(value, "numpy"):
+        return False
+    return str(getattr(value.dtype, "name", value.dtype)) in TENSOR_TYPES
 
 
 def tensor_array(value):
     """The numbers of a tensor, for `titan.keras.Tensor`."""
-    array = np.asarray(value.numpy())
-    if array.dtype.kind not in "biufc":
-        raise Unsupported(f"is a tensor of {array.dtype} and not of numbers; keep it as a Python value with .numpy()")
-    return array
+    return np.asarray(value.numpy())
 
 
 def history_spec(history):

@@ -65,18 +65,23 @@ class Pickler(pickle.Pickler):
         reducer = self._reducers.get(type(value))
         if reducer is not None:
             return reducer(value)
-        if self._keras is not None and self._keras.is_model(value):
+        return self._of_keras(value) or self._instance(value)
+
+    def _of_keras(self, value):
+        """Models, and what comes of training and asking them, have stand-ins in the engine."""
+        if self._keras is None:
+            return None
+        if self._keras.is_model(value):
             return stand_ins.model, (self._capture.model(value),)
-        if self._keras is not None and self._keras.is_tensor(value):
+        if self._keras.is_history(value):
+            return stand_ins.history, (self._keras.history_spec(value),)
+        if self._keras.is_tensor(value):
             return stand_ins.tensor, (self._keras.tensor_array(value),)
-        return self._instance(value)
+        return None
 
     def _instance(self, value):
         """As pickle does it, but here an error knows the object it is about."""
         module = type(value).__module__
-        if module.startswith("keras.") and type(value).__name__ == "History":
-            # What `fit` returns. It holds its model, which has its own way.
-            return types.SimpleNamespace, (), {name: getattr(value, name) for name in ("history", "epoch", "params")}
         if module == "IPython.utils.text":
             # The output of a `!command`, with more methods than a list or str.
             base = list if isinstance(value, list) else str

@@ -7,7 +7,7 @@ here, with a function for every method of `rebuild.Builder`. None is ever called
 import sys
 import types
 
-NAMES = "array", "class_", "enum", "function", "lru_cache", "model", "set_class", "set_function", "single_dispatch", "view"
+NAMES = "array class_ enum function history lru_cache model set_class set_function single_dispatch tensor view".split()
 
 
 def _stand_in(name):

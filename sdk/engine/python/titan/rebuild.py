@@ -111,6 +111,13 @@ class Builder:
         return Model(spec)
 
     @staticmethod
+    def history(spec):
+        """What `fit` returned."""
+        from .keras import History
+
+        return History(spec)
+
+    @staticmethod
     def tensor(array):
         """A tensor of TensorFlow."""
         from .keras import Tensor

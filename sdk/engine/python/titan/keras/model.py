@@ -6,7 +6,7 @@ import _titan
 import numpy as np
 
 from titan.keras.losses import annotate
-from titan.keras.structure import flatten, keys, pack
+from titan.keras.structure import flatten, is_flat, keys, pack
 from titan.keras.tensor import Shape, Tensor
 
 BATCH = 32
@@ -172,7 +172,7 @@ class Model:
         if len(self._inputs) > 1:
             if not isinstance(x, (list, tuple)):
                 raise ValueError(f"the model {self.name!r} has {len(self._inputs)} inputs, but was given one")
-            return flatten(x) if isinstance(structure, dict) and _nested(structure) else list(x)
+            return _leaves(structure, x)
         if isinstance(x, (list, tuple)) and len(x) == 1 and isinstance(x[0], (np.ndarray, Tensor)):
             # A list of inputs, unless it is a list of samples.
             if x[0].ndim >= len(self._inputs[0]["shape"]):
@@ -291,7 +291,7 @@ class Model:
     def _by_output(self, nested):
         """The leaves of a dict by output names or of a list, one an output."""
         if not isinstance(nested, dict):
-            return flatten(nested)
+            return _leaves(self._spec["outputs_structure"], nested)
         named = keys(self._spec["outputs_structure"])
         names = [named.get(i, name) for i, name in enumerate(self.output_names)]
         unknown = sorted(set(nested) - set(names))
@@ -304,9 +304,9 @@ def _port(spec):
     return types.SimpleNamespace(name=spec["name"], shape=Shape(spec["shape"]), dtype=spec["dtype"])
 
 
-def _nested(structure):
-    ((_, parts),) = structure.items()
-    return any(isinstance(part, dict) or isinstance(part, list) and isinstance(part[1], dict) for part in parts)
+def _leaves(structure, value):
+    """The leaves of a list that nests as `structure` does. A leaf may be a list itself, but not in a deeper structure."""
+    return list(value) if is_flat(structure) else flatten(value)
 
 
 def _lists_one_array(value):

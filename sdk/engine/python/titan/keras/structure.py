@@ -16,14 +16,21 @@ def pack(structure, leaves):
     return tuple(made) if kind == "tuple" else made
 
 
+def _parts(structure):
+    ((kind, parts),) = structure.items()
+    return [part for _, part in parts] if kind == "dict" else parts
+
+
+def is_flat(structure):
+    """Whether every leaf is directly in `structure`, or all of it."""
+    return isinstance(structure, int) or all(isinstance(part, int) for part in _parts(structure))
+
+
 def keys(structure):
     """The key of every leaf that is directly in a dict, by its number."""
-    if isinstance(structure, int):
+    if isinstance(structure, int) or "dict" not in structure:
         return {}
-    ((kind, parts),) = structure.items()
-    if kind == "dict":
-        return {part: key for key, part in parts if isinstance(part, int)}
-    return {}
+    return {part: key for key, part in structure["dict"] if isinstance(part, int)}
 
 
 def flatten(value):
