@@ -51,7 +51,6 @@ class Pickler(pickle.Pickler):
         }
         numpy = sys.modules.get("numpy")
         if numpy is not None:
-            self._numpy = numpy
             self._reducers[numpy.ndarray] = self._array
         self._keras = None
         if any(name in sys.modules for name in ("keras", "tf_keras", "tensorflow")):

@@ -1,0 +1,313 @@
+//! What travels from a notebook's kernel into its service, and arrives as it was.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use support::{Gateway, fail, notebook};
+
+/// Deploys `cells` beside `files`, and asks every path for the body it must answer with.
+fn assert_answers(cells: &[&str], files: &[(&str, &str)], expected: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&folder.path().join("data"));
+    write(folder.path(), files);
+    let file = notebook::write(folder.path(), "demo", cells);
+    gateway.run(&["deploy", file.to_str().unwrap()]);
+    for (path, body) in expected {
+        let answer = gateway.get(&format!("/demo{path}"));
+        assert_eq!((answer.status, answer.body.as_str()), (200, *body), "{path}: {answer:?}");
+    }
+}
+
+fn write(folder: &Path, files: &[(&str, &str)]) {
+    for (name, text) in files {
+        let file = folder.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+}
+
+#[test]
+fn functions_keep_what_they_close_over() {
+    let cell = r#"
+import functools, contextlib, math
+def counter(step):
+    count = 0
+    def up():
+        nonlocal count
+        count += step
+        return count
+    def get(): return count
+    return up, get
+up, get = counter(3)
+up()
+adders = [lambda x, i=i: x + i for i in range(3)]
+pair = (lambda: 1, lambda: 2)
+def recursive():
+    def inner(k): return 0 if k == 0 else 1 + inner(k - 1)
+    return inner
+depth = recursive()
+def even(n): return n == 0 or odd(n - 1)
+def odd(n): return n != 0 and even(n - 1)
+calls = []
+def logged(function):
+    @functools.wraps(function)
+    def wrapper(*arguments, **named):
+        calls.append(function.__name__)
+        return function(*arguments, **named)
+    wrapper.tag = 'T'
+    return wrapper
+@logged
+def add(a, b=1, *, c=0):
+    'Adds.'
+    return a + b + c
+@functools.lru_cache(maxsize=None)
+def fibonacci(n): return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
+@contextlib.contextmanager
+def doubled(n): yield n * 2
+@functools.singledispatch
+def kind(x): return 'any'
+@kind.register
+def _(x: int): return 'int'
+partial = functools.partial(add, 5, c=2)
+compose = lambda *fs: functools.reduce(lambda f, g: lambda x: g(f(x)), fs)
+pipeline = compose(lambda x: x + 1, lambda x: x * 2, math.sqrt)
+"#;
+    let first =
+        "# GET /closures\nprint(up(), get(), [f(10) for f in adders], [f() for f in pair], depth(7), even(10), odd(7))";
+    let second = "# GET /decorated\nprint(add(1), add.__doc__, add.tag, partial(), calls, fibonacci(30), kind(1), kind('x'), pipeline(7))\n\
+                  with doubled(4) as value: print(value)";
+    assert_answers(
+        &[cell, first, second],
+        &[],
+        &[
+            ("/closures", "6 6 [10, 11, 12] [1, 2] 7 True True\n"),
+            ("/decorated", "2 Adds. T 8 ['add', 'add'] 832040 int any 4.0\n8\n"),
+        ],
+    );
+}
+
+#[test]
+fn classes_of_every_kind_arrive_with_their_instances() {
+    let cell = r#"
+import abc, collections, dataclasses, enum, functools, typing
+@dataclasses.dataclass(order=True)
+class Point:
+    x: int
+    y: int = 2
+    tags: list = dataclasses.field(default_factory=list)
+    unit: typing.ClassVar[str] = 'cm'
+    def norm(self): return (self.x ** 2 + self.y ** 2) ** .5
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fixed:
+    a: int
+    _: dataclasses.KW_ONLY
+    b: str = 'b'
+class Color(enum.Enum):
+    RED = 1
+    GREEN = 'g'
+    ALIAS = 1
+    def shout(self): return self.name + '!'
+class Planet(enum.Enum):
+    EARTH = (5.9, 6.3)
+    def __init__(self, mass, radius): self.mass, self.radius = mass, radius
+class Right(enum.Flag):
+    READ = enum.auto()
+    WRITE = enum.auto()
+Row = collections.namedtuple('Row', 'x y', defaults=[5])
+class Pair(typing.NamedTuple):
+    a: int
+    b: str = 'q'
+    def both(self): return self.b * self.a
+class Shape(abc.ABC):
+    known = []
+    def __init_subclass__(cls): Shape.known.append(cls.__name__)
+    @abc.abstractmethod
+    def area(self): ...
+class Square(Shape):
+    count = 0
+    __slots__ = ('side',)
+    def __init__(self, side): self.side = side; Square.count += 1
+    def area(self): return self.side ** 2
+class Child(Square):
+    def __init__(self, side): super().__init__(side)
+    @property
+    def twice(self): return self.area() * 2
+    @functools.cached_property
+    def cached(self): return 'cached'
+    def __private(self): return 'private'
+    def call(self): return self.__private()
+Child.added = lambda self: 'added'
+class Meta(type):
+    def __new__(meta, name, bases, body): return super().__new__(meta, name, bases, {**body, 'made': body.get('made', 0) + 1})
+class Made(metaclass=Meta): pass
+class Hashed:
+    def __init__(self, key): self.key = key
+    def __hash__(self): return digest(self.key)
+    def __eq__(self, other): return self.key == other.key
+def digest(key): return hash(key) % SIZE
+SIZE = 1000
+table = {Hashed('a'): 1, Hashed('b'): 2}
+point, fixed, child = Point(3, 4), Fixed(1, b='z'), Child(4)
+"#;
+    let endpoints = [
+        "# GET /dataclass\nprint(point, point.norm(), Point(1) < Point(2), Point.unit, fixed, Fixed(2) == Fixed(2))\n\
+         try: fixed.a = 3\nexcept AttributeError as error: print(type(error).__name__)",
+        "# GET /enum\nprint(Color.RED, Color('g').shout(), Color.ALIAS is Color.RED, Planet.EARTH.mass, Right.READ | Right.WRITE)",
+        "# GET /tuple\nprint(Row(1), Pair(2).both(), Pair(1)._asdict())",
+        "# GET /class\nprint(child.area(), child.twice, child.cached, child.call(), child.added(), Square.count, Shape.known, Made.made)\n\
+         print(isinstance(child, Shape), table[Hashed('a')])\n\
+         try: Shape()\nexcept TypeError: print('abstract')",
+    ];
+    assert_answers(
+        &[&[cell][..], &endpoints].concat(),
+        &[],
+        &[
+            ("/dataclass", "Point(x=3, y=4, tags=[]) 5.0 True cm Fixed(a=1, b='z') True\nFrozenInstanceError\n"),
+            ("/enum", "Color.RED GREEN! True 5.9 Right.READ|WRITE\n"),
+            ("/tuple", "Row(x=1, y=5) qq {'a': 1, 'b': 'q'}\n"),
+            ("/class", "16 32 cached private added 1 ['Square', 'Child'] 1\nTrue 1\nabstract\n"),
+        ],
+    );
+}
+
+#[test]
+fn data_arrives_with_its_identities() {
+    let cell = r#"
+import datetime, decimal, fractions, collections, uuid, pathlib, re, io, operator
+import numpy as np
+import xml.etree.ElementTree, urllib.parse
+shared = [1]
+other = {'it': shared}
+shared.append(other)
+class Node: pass
+node = Node(); node.me = node; node.held = shared
+many = [datetime.datetime(2024, 1, 2), decimal.Decimal('1.5'), fractions.Fraction(1, 3), collections.Counter('aab'),
+        uuid.UUID(int=5), pathlib.Path('/a/b'), io.StringIO('x').read(), operator.itemgetter(1)([1, 2]), 10**30, 1 + 2j]
+pattern = re.compile(r'(\d+)')
+defaults = collections.defaultdict(lambda: 'none', {1: 2})
+base = np.arange(10); view = base[2:5]; back = base[::-1]
+fortran = np.asfortranarray(np.arange(6).reshape(2, 3))
+records = np.array([(1, 2.0)], dtype=[('a', 'i4'), ('b', 'f8')])
+objects = np.array([1, 'a', None], dtype=object)
+dates = np.array(['2024-01-01'], dtype='datetime64[D]')
+vectorized = np.vectorize(lambda x: x + 1)
+number = np.float32(1.5)
+"#;
+    let endpoints = [
+        "# GET /identity\nprint(other['it'] is shared, shared[1] is other, node.me is node, node.held is shared)",
+        "# GET /values\nprint(many)\nprint(pattern.findall('a1b22'), defaults[0], defaults[1])",
+        "# GET /arrays\nbase[2] = 99\nprint(view, back[-3], base.flags.owndata, fortran.flags.f_contiguous, fortran.tolist())\n\
+         print(records, objects, dates, vectorized([1, 2]), repr(number))",
+        "# GET /modules\nprint(xml.etree.ElementTree.fromstring('<a>t</a>').text, urllib.parse.quote('a b'), np.linalg.norm([3, 4]))",
+        "# GET /value\nnumber",
+        "# GET /hidden\nnumber;",
+    ];
+    assert_answers(
+        &[&[cell][..], &endpoints].concat(),
+        &[],
+        &[
+            ("/identity", "True True True True\n"),
+            (
+                "/values",
+                "[datetime.datetime(2024, 1, 2, 0, 0), Decimal('1.5'), Fraction(1, 3), Counter({'a': 2, 'b': 1}), \
+                 UUID('00000000-0000-0000-0000-000000000005'), PosixPath('/a/b'), 'x', 2, 1000000000000000000000000000000, (1+2j)]\n\
+                 ['1', '22'] none 2\n",
+            ),
+            (
+                "/arrays",
+                "[99  3  4] 99 True True [[0, 1, 2], [3, 4, 5]]\n[(1, 2.)] [1 'a' None] ['2024-01-01'] [2 3] np.float32(1.5)\n",
+            ),
+            ("/modules", "t a%20b 5.0\n"),
+            ("/value", r#"{"text/plain": "np.float32(1.5)"}"#),
+            ("/hidden", ""),
+        ],
+    );
+}
+
+#[test]
+fn cells_run_as_in_a_kernel() {
+    let cells = [
+        "from __future__ import annotations",
+        "%%time\ndef timed(x: Undefined): return x * 2",
+        "lines = !echo out\nasync def later(x): return x + 1\nvalue = await later(4)",
+        "%%writefile written.py\ndef helped(): return 'helped'",
+        "from written import helped\nimport tempfile\nhandle = tempfile.TemporaryFile()",
+        "# GET /cells\nimport io\nwith io.StringIO('abc') as handle: text = handle.read()\nprint(timed(4), lines, value, helped(), await later(1), text)",
+        "# GET /unset\ntry: print(unset)\nexcept NameError as error: print(error)",
+    ];
+    let expected = [("/cells", "8 ['out'] 5 helped 2 abc\n"), ("/unset", "name 'unset' is not defined\n")];
+    assert_answers(&cells, &[], &expected);
+}
+
+#[test]
+fn modules_beside_the_notebook_come_along() {
+    let files = [
+        (
+            "helpers.py",
+            "import math\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING: import tkinter\ntry: import pandas\nexcept ImportError: pandas = None\n\
+             BASE = 100\ncount = 0\ndef root(x): return math.sqrt(x)\ndef more():\n    global count\n    count += 1\n    return count\n\
+             class Held:\n    def __init__(self, v): self.v = v\ndef make(n):\n    def inner(k): return k + n + BASE\n    return inner\n\
+             def lazy():\n    import tkinter\n",
+        ),
+        ("package/__init__.py", "from . import part\n"),
+        ("package/part.py", "from .names import NAME\ndef twice(): return NAME * 2\n"),
+        ("package/names.py", "NAME = 'n'\n"),
+        ("late.py", "value = 'late'\n"),
+    ];
+    let cells = [
+        "import helpers\nfrom helpers import Held\nfrom package.part import twice\nheld = Held(4)\nclosure = helpers.make(3)",
+        "# GET /x\nfrom late import value\nprint(helpers.root(4), helpers.more(), held.v, isinstance(held, helpers.Held), closure(4), twice(), value)",
+    ];
+    assert_answers(&cells, &files, &[("/x", "2.0 1 4 True 107 nn late\n")]);
+}
+
+#[test]
+fn making_the_heap_image_leaves_no_trace() {
+    let cells = [
+        "'''yaml\ntitan: v1\nimage: python\nstate: kernel\n'''",
+        "import numpy as np\ncount, seen, array = 0, [], np.zeros(2)",
+        "# GET /x\ncount += 1\nseen.append(count)\narray[0] += 1\nnp.set_printoptions(precision=1)\nprint(count, seen, array)",
+    ];
+    assert_answers(&cells, &[], &[("/x", "1 [1] [1. 0.]\n"), ("/x", "2 [1, 2] [2. 0.]\n")]);
+}
+
+#[test]
+fn what_cannot_travel_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &[("needy.py", "import tkinter\n")]);
+    for (cells, parts) in [
+        (
+            ["config = {'a': [1, open('/dev/null')]}", "# GET /x\nprint(config)"],
+            &["config['a'][1]", "TextIOWrapper", "GET /x"][..],
+        ),
+        (
+            ["items = (i for i in range(3))\ndef take(): return next(items)", "# GET /x\ntake()"],
+            &["items", "generator", "function take", "list"],
+        ),
+        (
+            ["import threading\nclass A: pass\na = A(); a.lock = threading.Lock()", "# GET /x\na"],
+            &["a.lock", "lock", "GET /x"],
+        ),
+        (
+            ["import sqlite3\ndef query(): return sqlite3.connect(':memory:')", "# GET /x\nquery()"],
+            &["sqlite3", "GET /x", "query"],
+        ),
+        (["def query():\n    import sqlite3", "# GET /x\nquery()"], &["sqlite3", "GET /x", "query"]),
+        (["f = eval('lambda: 1')", "# GET /x\nf()"], &["variable f", "source", "def"]),
+        (["import needy", "# GET /x\nneedy"], &["needy", "tkinter", "GET /x"]),
+        (["x = 1", "# GET /x\n%time x"], &["GET /x", "%time x", "IPython"]),
+        (["def list_files():\n    !ls", "# GET /x\nlist_files()"], &["GET /x", "list_files", "IPython"]),
+        (["x = 1", "# GET /x\nprint(x"], &["GET /x", "SyntaxError", "print(x"]),
+        (["exit()", "# GET /x\n1"], &["cell 1", "exit"]),
+        (["%nothing", "# GET /x\n1"], &["cell 1", "%nothing"]),
+    ] {
+        let file = notebook::write(folder.path(), "bad", &cells);
+        let out = folder.path().join("bad.titan");
+        let error = fail(&support::titan().arg("compile").arg(&file).arg("-o").arg(&out).output().unwrap());
+        for part in parts {
+            assert!(error.contains(part), "{part:?} is missing: {error}");
+        }
+    }
+}
