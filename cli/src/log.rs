@@ -12,7 +12,7 @@ const VARIABLE: &str = "TITAN_LOG";
 
 pub fn start(command: &Command) -> anyhow::Result<()> {
     let default = match command {
-        Command::Gateway(_) => "warn,titan_gateway=info,titan_sdk=info",
+        Command::Gateway(_) => "warn,titan=info",
         _ => "warn",
     };
     let filter = match std::env::var(VARIABLE) {

@@ -55,7 +55,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
 
     clock.begin(Stage::Heap);
     let graphs = load(&models)?;
-    let snapshotter = booted(&booting, &options.interrupt)?;
+    let snapshotter = booted(&booting, &options.interrupt, progress)?;
     let memory = notebook.settings.config.memory;
     let heap = snapshotter.freeze(&state, graphs, memory, &options.interrupt)?;
 
@@ -108,12 +108,12 @@ fn boot(cache: PathBuf) -> Result<Booting, CompileError> {
     Ok(receiver)
 }
 
-fn booted(booting: &Booting, interrupt: &Interrupt) -> Result<Snapshotter, CompileError> {
+fn booted(booting: &Booting, interrupt: &Interrupt, progress: &dyn Progress) -> Result<Snapshotter, CompileError> {
     loop {
         interrupt.check()?;
         match booting.recv_timeout(TICK) {
             Ok(booted) => return Ok(booted?),
-            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Timeout) => progress.advance(0, 0, "waiting for the engine"),
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(SnapshotError::Engine("its boot ended without a result".into()).into());
             }

@@ -114,6 +114,7 @@ impl Snapshotter {
         let weights = graphs.values().map(|graph| graph.weight_bytes()).sum();
         let _weights = budget.charge(weights).ok_or(SnapshotError::OutOfMemory { limit: memory })?;
         let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
+        // Run without the warm-up first, to compare: 50 ms on two shared cores.
         let cold = self.sandbox.run(&self.booted, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
         // A handler may loop, crash or hoard. That is for its requests to show: the version deploys without the warm-up.
         match self.sandbox.run(&self.booted, Step::Freeze { state, warm: true }, &limits, WARM_UP, interrupt) {

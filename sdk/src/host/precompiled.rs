@@ -23,6 +23,7 @@ pub(super) fn module(
 ) -> wasmtime::Result<Module> {
     let path = path(engine, folder, name);
     if !path.exists() {
+        tracing::info!("compiling the engine: once on this machine, for up to a minute");
         keep(&path, &engine.precompile_module(&wasm()?)?)?;
     }
     // SAFETY: the module's safety argument.
