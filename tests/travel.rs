@@ -1,5 +1,7 @@
 //! What travels from a notebook's kernel into its service, and arrives as it was.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;
@@ -203,6 +205,7 @@ number = np.float32(1.5)
         "# GET /modules\nprint(xml.etree.ElementTree.fromstring('<a>t</a>').text, urllib.parse.quote('a b'), np.linalg.norm([3, 4]))",
         "# GET /value\nnumber",
         "# GET /hidden\nnumber;",
+        "# GET /wide\n{'numbers': [10**9 + i for i in range(9)], 'set': {3, 1, 2}}",
     ];
     assert_answers(
         &[&[cell][..], &endpoints].concat(),
@@ -222,6 +225,13 @@ number = np.float32(1.5)
             ("/modules", "t a%20b 5.0\n"),
             ("/value", r#"{"text/plain": "np.float32(1.5)"}"#),
             ("/hidden", ""),
+            (
+                "/wide",
+                concat!(
+                    r#"{"text/plain": "{'numbers': [1000000000,\n  1000000001,\n  1000000002,\n  1000000003,\n  1000000004,\n  "#,
+                    r#"1000000005,\n  1000000006,\n  1000000007,\n  1000000008],\n 'set': {1, 2, 3}}"}"#
+                ),
+            ),
         ],
     );
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{anyhow, ensure};
 use bytesize::ByteSize;
 use titan_compiler::compile::{Compiled, compile};
 use titan_compiler::options::Options;
@@ -18,11 +18,15 @@ use crate::progress::Bars;
 use crate::signals::interrupt_on_signal;
 
 pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
+    if let Some(file) = &args.output {
+        // Found out before the notebook runs for minutes.
+        ensure!(folder(file).is_dir(), "{} cannot be written (it has no folder): create it first", file.display());
+    }
     let compiled = notebook(&args.notebook, &args.overrides, &Bars::new())?;
     let service = &compiled.bundle.manifest.service;
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{service}.titan")));
     let bytes = write(&compiled.bundle, &file)
-        .with_context(|| format!("{} cannot be written: choose another file with -o", file.display()))?;
+        .map_err(|cause| anyhow!("{} cannot be written ({cause}): choose another file with -o", file.display()))?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}", frozen(&compiled))?;
     writeln!(out, "compiled {service} to {} ({})", file.display(), size(bytes))?;
@@ -46,13 +50,17 @@ pub fn notebook(path: &Path, overrides: &Overrides, progress: &dyn Progress) -> 
 
 /// Writes the bundle under its final name at once, and gives its size.
 fn write(bundle: &Bundle, file: &Path) -> io::Result<u64> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // As any new file: the umask takes away what it should.
-    let mut temporary = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    let mut temporary =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder(file))?;
     bundle.write(BufWriter::new(temporary.as_file_mut()))?;
     let bytes = temporary.as_file().metadata()?.len();
     temporary.persist(file)?;
     Ok(bytes)
+}
+
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// One line on what travels from the notebook to its endpoints.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
 use titan_sdk::engine;
@@ -28,9 +28,8 @@ struct Upload {
 
 pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     let (client, progress) = (args.target.client(), Bars::new());
-    let unreadable = || format!("{} cannot be read: check the path", args.source.display());
-    let is_bundle = is_bundle(&args.source).with_context(unreadable)?;
-    let bundle = if is_bundle { Some(fs::read(&args.source).with_context(unreadable)?) } else { None };
+    let bundle = read_bundle(&args.source)
+        .map_err(|cause| anyhow!("{} cannot be read ({cause}): check the path", args.source.display()))?;
     let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;
     // Asked before a notebook runs for minutes in vain.
     let gateway = client.gateway()?;
@@ -75,10 +74,16 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_bundle(path: &Path) -> io::Result<bool> {
-    let mut start = Vec::new();
-    fs::File::open(path)?.take(BUNDLE_MAGIC.len() as u64).read_to_end(&mut start)?;
-    Ok(start == BUNDLE_MAGIC)
+/// The file's content if it is a bundle, and nothing if it may be a notebook.
+fn read_bundle(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = fs::File::open(path)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(BUNDLE_MAGIC.len() as u64).read_to_end(&mut bytes)?;
+    if bytes != BUNDLE_MAGIC {
+        return Ok(None);
+    }
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Reads and verifies a bundle.

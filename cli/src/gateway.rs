@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use etcetera::BaseStrategy;
 use titan_gateway::{Gateway, Options};
 
@@ -14,12 +14,13 @@ pub fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let data = args.data.map_or_else(default_data, Ok)?;
     let options = Options { listen: args.listen, admin: args.admin, data, ..Options::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.context("the system refuses the gateway's threads: check its limits (ulimit -a)")?;
+    let runtime = runtime.map_err(|cause| anyhow!("the gateway's threads do not start ({cause}): check ulimit -a"))?;
     runtime.block_on(serve(options))
 }
 
 fn default_data() -> anyhow::Result<PathBuf> {
-    let base = etcetera::choose_base_strategy().context("there is no home folder: name a folder with --data")?;
+    let base = etcetera::choose_base_strategy()
+        .map_err(|cause| anyhow!("there is no home folder ({cause}): name a folder with --data"))?;
     Ok(base.data_dir().join("titan"))
 }
 

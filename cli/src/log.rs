@@ -3,7 +3,7 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::Context;
+use anyhow::anyhow;
 use tracing_subscriber::EnvFilter;
 
 use crate::args::Command;
@@ -20,7 +20,7 @@ pub fn start(command: &Command) -> anyhow::Result<()> {
         _ => default.into(),
     };
     let filter = EnvFilter::try_new(&filter)
-        .with_context(|| format!("{VARIABLE} is {filter:?}: write a level or 'target=level', as in info"))?;
+        .map_err(|cause| anyhow!("{VARIABLE} is {filter:?} ({cause}): write a level or 'target=level', as in info"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)

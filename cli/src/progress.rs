@@ -25,6 +25,13 @@ impl Bars {
     }
 }
 
+/// A compile that fails ends in the middle of a stage.
+impl Drop for Bars {
+    fn drop(&mut self) {
+        self.bar.borrow().finish_and_clear();
+    }
+}
+
 /// Templates are checked by a test, so a default can only stand in where that test fails.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use anyhow::Context;
+use anyhow::anyhow;
 use titan_compiler::interrupt::{Interrupt, interrupt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -17,7 +17,8 @@ pub struct Stop {
 impl Stop {
     /// Needs a tokio runtime around it.
     pub fn listen() -> anyhow::Result<Stop> {
-        let listen = |kind| signal(kind).context("the system refuses a signal handler: check its limits (ulimit -a)");
+        let listen =
+            |kind| signal(kind).map_err(|cause| anyhow!("signals cannot be handled ({cause}): check ulimit -a"));
         Ok(Stop { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
