@@ -1,13 +1,13 @@
 """Freezes a notebook: runs it once, and writes what its endpoints need for the engine to answer with.
 
-`python -m titan_freeze JOB` runs in the notebook's own Python (3.11 or later, with IPython), in the notebook's folder. JOB is a
-JSON file:
+`python -m titan_freeze JOB` runs in the notebook's own Python (3.11 or later, with IPython), in the notebook's
+folder. JOB is a JSON file:
 
     notebook      path of the notebook, for people
     service       its name
     cells         [{index, source}]: the cells to run, in order; `index` counts all cells of the notebook from 1
-    endpoints     [{name, method, path, source, response_info, after_cell, cell_indexes}]: cells that answer requests and are
-                  not run; `name` is the export's, `after_cell` the index of the first one
+    endpoints     [{name, method, path, source, response_info, after_cell, cell_indexes}]: cells that answer requests
+                  and are not run; `name` is the export's, `after_cell` the index of the first one
     modules_file  a JSON list of the names of all modules the engine has
     out           an empty folder
 

@@ -1,7 +1,7 @@
 """Finds what the endpoints need: variables, functions behind them, modules, models.
 
-`search` follows every variable an endpoint reads, through the functions and classes it reaches, by pickling it to nowhere.
-That finds what cannot travel before anything is written, and what there is to write.
+`search` follows every variable an endpoint reads, through the functions and classes it reaches, by pickling it to
+nowhere. That finds what cannot travel before anything is written, and what there is to write.
 """
 
 import ast
@@ -18,6 +18,8 @@ from .stand_ins import Present
 
 # The methods of IPython that magics are translated to calls of.
 _MAGICS = {"run_line_magic", "run_cell_magic", "system", "getoutput"}
+# Variables that are set anew: for every request, and by Python for a cell with annotations.
+_SET = {"REQUEST", "__annotations__"}
 
 
 class Endpoint:
@@ -73,7 +75,8 @@ class _Nowhere(io.RawIOBase):
 
 
 class Variable:
-    """A variable that travels: its value, the first endpoint that reaches it, and the function it is reached through if any."""
+    """A variable that travels: its value, the first endpoint that reaches it, and the function it is reached through
+    if any."""
 
     def __init__(self, name, value, endpoint, via):
         self.name, self.value, self.endpoint, self.via = name, value, endpoint, via
@@ -104,8 +107,8 @@ class Capture:
         for endpoint in self.endpoints:
             trees = endpoint.trees()
             self._import(trees, f"{endpoint.label} imports")
-            names = set().union(*(attributes(compile(tree, "", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)) for tree in trees))
-            self._read(endpoint.reads, names, endpoint, None)
+            codes = [compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) for tree in trees]
+            self._read(endpoint.reads, set().union(*map(attributes, codes)), endpoint, None)
         pickler = Pickler(_Nowhere(), self, self.modules, self.sources)
         with Present():
             # The list grows meanwhile.
@@ -135,8 +138,8 @@ class Capture:
         missing = self.modules.missing_imports(statements)
         if missing:
             raise FreezeError(
-                f"{what} {', '.join(missing)}, which the engine does not have: use what it has, or compute the result in a "
-                "cell before and keep it in a variable"
+                f"{what} {', '.join(missing)}, which the engine does not have: use what it has, or compute the result "
+                "in a cell before and keep it in a variable"
             )
         self.imports.update(dict.fromkeys(self.modules.importable(statements)))
 
@@ -146,11 +149,11 @@ class Capture:
             if name == "get_ipython":
                 where = f" (in {via})" if via else ""
                 raise FreezeError(
-                    f"{endpoint.label}{where} uses IPython (a % or ! command, or get_ipython), and requests are answered "
-                    "without it: move that to a cell before"
+                    f"{endpoint.label}{where} uses IPython (a % or ! command, or get_ipython), and requests are "
+                    "answered without it: move that to a cell before"
                 )
-            if name == "REQUEST" or name not in self._kernel.names or self._kernel.is_own(name):
-                # Set for every request, or by an endpoint, or missing in the notebook as well.
+            if name in _SET or name not in self._kernel.names or self._kernel.is_own(name):
+                # What is missing in the notebook as well may be set by another endpoint.
                 continue
             value = self._kernel.names[name]
             if name not in self.variables:

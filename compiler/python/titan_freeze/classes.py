@@ -85,7 +85,8 @@ def _is_generated(cls, name, value, sources):
             and not _is_written(cls, value, sources)
         )
     if "__dataclass_params__" in cls.__dict__:
-        return isinstance(value, types.FunctionType) and not _is_written(cls, value, sources) and not is_reference(value)
+        is_function = isinstance(value, types.FunctionType)
+        return is_function and not _is_written(cls, value, sources) and not is_reference(value)
     if getattr(cls, "_is_protocol", False):
         return name in ("__init__", "__subclasshook__") and not _is_written(cls, value, sources)
     return False
@@ -104,8 +105,11 @@ def _is_written(cls, value, sources):
 
 def _enum(cls, first, state):
     members = {name: member.value for name, member in cls.__members__.items()}
-    own = {name: {k: v for k, v in vars(member).items() if k not in _MEMBER} for name, member in cls.__members__.items()}
-    state["members"] = {name: attributes for name, attributes in own.items() if attributes}
+    state["members"] = {}
+    for name, member in cls.__members__.items():
+        own = {key: value for key, value in vars(member).items() if key not in _MEMBER}
+        if own:
+            state["members"][name] = own
     options = {"boundary": cls._boundary_} if issubclass(cls, enum.Flag) and cls._boundary_ is not None else {}
     return stand_ins.enum, (type(cls), cls.__name__, cls.__bases__, first, members, options)
 

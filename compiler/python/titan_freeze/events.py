@@ -5,8 +5,8 @@ import os
 
 
 class Events:
-    """Takes standard output over for itself. What the notebook and its programs print goes to standard error from then on, so
-    that it is never taken for an event."""
+    """Takes standard output over for itself. What the notebook and its programs print goes to standard error from
+    then on, so that it is never taken for an event."""
 
     def __init__(self):
         self._file = os.dup(1)

@@ -5,7 +5,9 @@ import types
 
 from .errors import type_name
 
-_KEEP = "compute what the endpoint needs of it in a cell before, and keep that as numbers, text, lists, dicts or numpy arrays"
+_KEEP = (
+    "compute what the endpoint needs of it in a cell before, and keep that as numbers, text, lists, dicts or numpy arrays"
+)
 
 
 def remedy(value):

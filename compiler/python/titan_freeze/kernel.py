@@ -51,8 +51,8 @@ class _Shell(InteractiveShell):
 
 
 class Kernel:
-    """A notebook's kernel. `names` is its namespace; `magic_bodies` are (label, text) of the code within cells that a magic runs,
-    as `%%time` does: such code has no name of its own."""
+    """A notebook's kernel. `names` is its namespace; `magic_bodies` are (label, text) of the code within cells that a
+    magic runs, as `%%time` does: such code has no name of its own."""
 
     def __init__(self, events, folder):
         # The user's history and start-up files are not the notebook's.

@@ -54,7 +54,8 @@ def _never(test):
 
 
 class Modules:
-    """What can be imported in the engine. `local` collects {name: (is_package, file, source)} of the notebook's own modules."""
+    """What can be imported in the engine. `local` collects {name: (is_package, file, source)} of the notebook's own
+    modules."""
 
     def __init__(self, engine, folder):
         self._engine = frozenset(engine)
@@ -66,8 +67,8 @@ class Modules:
         self.local = {}
 
     def missing(self, name):
-        """The module without which `name` cannot be imported in the engine, or None. A local module is taken along, with the
-        modules it imports."""
+        """The module without which `name` cannot be imported in the engine, or None. A local module is taken along,
+        with the modules it imports."""
         if name not in self._missing:
             # A module that imports itself in a circle is not missing for that.
             self._missing[name] = None
@@ -97,7 +98,8 @@ class Modules:
             return None
 
     def _is_local(self, spec):
-        """Whether it is a Python file, or a folder of such, that is neither the standard library's nor an installed package's."""
+        """Whether it is a Python file, or a folder of such, that is neither the standard library's nor an installed
+        package's."""
         if spec is None:
             return False
         if spec.origin and spec.has_location:
@@ -121,7 +123,8 @@ class Modules:
         package = name if is_package else name.rpartition(".")[0]
         tree = ast.parse(source)
         missing = self.missing_imports(imports(tree, into_functions=False), package)
-        # Functions may import what they need late, or never be called: what is there travels, what is not is their affair.
+        # Functions may import what they need late, or never be called: what is there travels, what is not is their
+        # affair.
         self.missing_imports(imports(tree), package)
         return missing[0] if missing else None
 

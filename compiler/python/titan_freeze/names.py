@@ -51,8 +51,8 @@ def attributes(code):
 
 
 class CellReads:
-    """The variables that a cell reads before it has surely set them. `known` is what was set before it; `reads` is a dict for
-    its order; `after` is what is set at its end."""
+    """The variables that a cell reads before it has surely set them. `known` is what was set before it; `reads` is a
+    dict for its order; `after` is what is set at its end."""
 
     def __init__(self, source, flags=0, known=frozenset()):
         self.reads = {}
@@ -99,7 +99,7 @@ class CellReads:
     def _FunctionDef(self, statement, known):
         return self._simple(statement, known, {statement.name})
 
-    _AsyncFunctionDef = _FunctionDef
+    _AsyncFunctionDef = _ClassDef = _FunctionDef
 
     def _If(self, statement, known):
         known = self._expression(statement.test, known)

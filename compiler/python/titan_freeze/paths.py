@@ -8,7 +8,8 @@ _MOST = 200_000
 
 
 def path_to(name, root, value):
-    """How to get from the variable `name`, which holds `root`, to `value`; the name alone if there is no way to be seen."""
+    """How to get from the variable `name`, which holds `root`, to `value`; the name alone if there is no way to be
+    seen."""
     queue, seen = deque([(name, root)]), {id(root)}
     # What is looked at stays alive, so that no other object gets its id.
     kept = []

@@ -1,7 +1,7 @@
 """Pickles what endpoints reach so that it is the same in the engine.
 
-What pickle does by itself it does. This adds what it refuses (functions and classes of the notebook, models, modules, views of
-arrays) and refuses what would arrive broken: whatever belongs to a module that the engine lacks.
+What pickle does by itself it does. This adds what it refuses (functions and classes of the notebook, models, modules,
+views of arrays) and refuses what would arrive broken: whatever belongs to a module that the engine lacks.
 """
 
 import copyreg
@@ -171,12 +171,13 @@ class Pickler(pickle.Pickler):
     @staticmethod
     def _lru_cache(function):
         options = function.cache_parameters()
-        state = {name: value for name, value in vars(function).items() if name not in ("__wrapped__", "cache_parameters")}
+        made = "__wrapped__", "cache_parameters"
+        state = {name: value for name, value in vars(function).items() if name not in made}
         return stand_ins.lru_cache, (function.__wrapped__, options["maxsize"], options["typed"]), state
 
     @staticmethod
     def _type_variable(variable):
-        options = {"bound": variable.__bound__, "covariant": variable.__covariant__, "contravariant": variable.__contravariant__}
+        options = {name: getattr(variable, f"__{name}__") for name in ("bound", "covariant", "contravariant")}
         return functools.partial(typing.TypeVar, variable.__name__, *variable.__constraints__, **options), ()
 
     def _class(self, cls):

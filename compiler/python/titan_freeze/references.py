@@ -4,7 +4,8 @@ import importlib
 
 
 def is_reference(value):
-    """Whether it is a class or function that can be imported under its own name, from a module other than the notebook."""
+    """Whether it is a class or function that can be imported under its own name, from a module other than the
+    notebook."""
     try:
         if value.__module__ in (None, "__main__"):
             return False

@@ -14,7 +14,8 @@ CO_OPTIMIZED = 1
 
 
 def functions(code):
-    """Yields the code objects of the functions within `code` in the order in which the engine's `titan.rebuild` does."""
+    """Yields the code objects of the functions within `code` in the order in which the engine's `titan.rebuild`
+    does."""
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
             if part.co_flags & CO_OPTIMIZED and (part.co_name == "<lambda>" or part.co_name[0] != "<"):
@@ -31,8 +32,8 @@ class Sources:
         self._trees = {}
 
     def find(self, code):
-        """((label, text, flags), line, ordinal) of a function's code, where ordinal tells functions of one name in one line
-        apart; None if its source is not known."""
+        """((label, text, flags), line, ordinal) of a function's code, where ordinal tells functions of one name in
+        one line apart; None if its source is not known."""
         flags = code.co_flags & _FUTURE
         lines = linecache.getlines(code.co_filename)
         places = [(code.co_filename, "".join(lines))] if lines else self._magic_bodies
@@ -49,7 +50,8 @@ class Sources:
             label, text, flags = cell
             self._indexes[cell] = index = {}
             tree = ast.parse(text)
-            # IPython compiles a cell statement by statement, Python a file as a whole. What the same function becomes may differ.
+            # IPython compiles a cell statement by statement, Python a file as a whole. What the same function becomes
+            # may differ.
             for parts in [ast.Module([statement], []) for statement in tree.body], [tree]:
                 seen = {}
                 for part in parts:

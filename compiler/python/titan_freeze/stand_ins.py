@@ -1,7 +1,7 @@
 """Stand-ins for the functions of the engine's `titan.rebuild`, which this Python does not have.
 
-pickle writes a function as its module and name after it has checked that the module has it. So there is a module of that name
-here, with a function for every method of `rebuild.Builder`. None is ever called.
+pickle writes a function as its module and name after it has checked that the module has it. So there is a module of
+that name here, with a function for every method of `rebuild.Builder`. None is ever called.
 """
 
 import sys

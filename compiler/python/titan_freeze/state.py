@@ -3,7 +3,9 @@
 import io
 import pickle
 import struct
+import types
 
+from .errors import type_name
 from .pickler import Pickler
 from .stand_ins import Present
 
@@ -43,11 +45,9 @@ def write_state(file, capture, samples):
             before = stream.tell() + numbers.memory
             capture.pickle(pickler, variable)
             size = stream.tell() + numbers.memory - before
-            if not hasattr(variable.value, "__spec__"):
-                kind = f"{type(variable.value).__module__}.{type(variable.value).__qualname__}".removeprefix("builtins.")
-                captured.append(
-                    {"name": variable.name, "type": kind, "bytes": size, "endpoint": variable.endpoint.export}
-                )
+            if not isinstance(variable.value, types.ModuleType):
+                kind, endpoint = type_name(variable.value), variable.endpoint.export
+                captured.append({"name": variable.name, "type": kind, "bytes": size, "endpoint": endpoint})
     head = pickle.dumps(_head(capture, list(numbers.cells), variables, samples), protocol=5)
     with open(file, "wb") as output:
         output.write(struct.pack("<Q", len(head) + stream.tell()))

@@ -3,6 +3,8 @@
 import base64
 import json
 
+from .pretty import pretty
+
 # The methods by which objects offer other forms of themselves, as Jupyter's frontends ask for them.
 _METHODS = {
     "_repr_html_": "text/html",
@@ -20,7 +22,7 @@ _METHODS = {
 def display(*objects, **options):
     """Prints every object, as `IPython.display.display` does where there is no frontend. Options are for frontends."""
     for value in objects:
-        print(repr(value))
+        print(pretty(value))
 
 
 def bundle(value):
@@ -29,7 +31,7 @@ def bundle(value):
 
 
 def _forms(value):
-    forms = {"text/plain": repr(value)}
+    forms = {"text/plain": pretty(value)}
     kind = type(value)
     # A class has the methods its instances show themselves with; they are not for showing the class.
     if isinstance(value, type) or kind.__module__ == "builtins":

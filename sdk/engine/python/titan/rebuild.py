@@ -1,8 +1,8 @@
 """Builds what pickle cannot carry: functions and classes of the notebook, and models.
 
-A function comes back from the source of its cell, with the closure, defaults and attributes it had; a class from its attributes.
-No code of the notebook runs for that: decorators, class bodies and `__init_subclass__` have done their work before
-the freeze, and the state has the results.
+A function comes back from the source of its cell, with the closure, defaults and attributes it had; a class from its
+attributes. No code of the notebook runs for that: decorators, class bodies and `__init_subclass__` have done their
+work before the freeze, and the state has the results.
 """
 
 import ast
@@ -19,8 +19,8 @@ CO_OPTIMIZED = 1
 
 
 def functions(code):
-    """Yields the code objects of the functions within `code`, comprehensions left out, in an order that does not depend on
-    the version of Python."""
+    """Yields the code objects of the functions within `code`, comprehensions left out, in an order that does not
+    depend on the version of Python."""
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
             if part.co_flags & CO_OPTIMIZED and (part.co_name == "<lambda>" or part.co_name[0] != "<"):
@@ -44,9 +44,8 @@ class Sources:
         try:
             return self._compiled[cell][name, line][ordinal]
         except (KeyError, IndexError):
-            raise LookupError(
-                f"function {name} in line {line} of {self._cells[cell][0]} is not where it was: move it out of the expression"
-            ) from None
+            where = f"line {line} of {self._cells[cell][0]}"
+            raise LookupError(f"function {name} is not found in {where}: move it out of its expression") from None
 
 
 def compile_cell(label, text, flags, mode="exec", tree=None):
@@ -155,7 +154,8 @@ class Builder:
 
     @staticmethod
     def set_class(cls, state):
-        """Gives the class its attributes; `dataclass`, `registered` and `members` are (see `titan_freeze.classes`) instructions."""
+        """Gives the class its attributes; `dataclass`, `registered` and `members` are (see `titan_freeze.classes`)
+        instructions."""
         for name, value in state["attributes"].items():
             type.__setattr__(cls, name, value)
         for name, attributes in state.get("members", {}).items():
@@ -170,8 +170,8 @@ _KINDS = {"ClassVar": typing.ClassVar, "InitVar": dataclasses.InitVar(object), "
 
 
 def _make_dataclass(cls, options, fields):
-    """Generates the methods of a dataclass again. `fields` is {name: (kind, type, arguments of `dataclasses.field`)} of its own
-    fields, without those it inherits."""
+    """Generates the methods of a dataclass again. `fields` is {name: (kind, type, arguments of `dataclasses.field`)}
+    of its own fields, without those it inherits."""
     generated = options["init"] and "__init__" not in cls.__dict__
     kept = {name: cls.__dict__[name] for name in ("__annotations__", *fields) if name in cls.__dict__}
     cls.__annotations__ = {name: _KINDS[kind] for name, (kind, _, _) in fields.items()}

@@ -1,4 +1,5 @@
-"""The life of a service in the engine: `boot`, `thaw` a frozen state, `warm` up, and `call` an endpoint for every request."""
+"""The life of a service in the engine: `boot`, `thaw` a frozen state, `warm` up, and `call` an endpoint for every
+request."""
 
 import builtins
 import importlib
@@ -88,8 +89,8 @@ def warm():
 
 
 def call(number, request):
-    """Answers `request`, the text of REQUEST, by the endpoint of that number: (status, headers, body), or the exception as
-    (last line, traceback)."""
+    """Answers `request`, the text of REQUEST, by the endpoint of that number: (status, headers, body), or the
+    exception as (last line, traceback)."""
     endpoint = _endpoints[number]
     _namespace["REQUEST"] = request
     try:
@@ -115,8 +116,8 @@ def _with_info(endpoint, headers, body):
         own = [(str(name), str(value)) for name, value in info.get("headers", {}).items()]
     except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"the cell '# ResponseInfo {endpoint.label}' must print a JSON object with 'headers' (an object) and 'status' "
-            f"(a number): it printed {printed[:100]!r}"
+            f"the cell '# ResponseInfo {endpoint.label}' must print a JSON object with 'headers' (an object) and "
+            f"'status' (a number): it printed {printed[:100]!r}"
         ) from error
     if not 200 <= status <= 599:
         raise ValueError(f"the cell '# ResponseInfo {endpoint.label}' gives {status}, which is no status of a response")

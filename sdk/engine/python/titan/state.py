@@ -12,13 +12,13 @@ The first pickle of the stream is plain data, a dict:
     modules    {name: (is_package, file, source)}: Python files that lie beside the notebook
     imports    names of modules that endpoints import
     sources    [(label, text, flags)]: cells that functions come from; flags are those of `compile`
-    endpoints  [{method, path, source, flags, quiet, info, sample}]: `info` is the source of the ResponseInfo cell or None,
-               `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
+    endpoints  [{method, path, source, flags, quiet, info, sample}]: `info` is the source of the ResponseInfo cell or
+               None, `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
     names      of the variables
 
-One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that several
-variables hold stays one object. What pickle cannot carry by itself is built by functions of `titan.rebuild`: a reference to
-`titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
+One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that
+several variables hold stays one object. What pickle cannot carry by itself is built by functions of `titan.rebuild`:
+a reference to `titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
 """
 
 import pickle
@@ -51,8 +51,8 @@ def split(state):
 
 
 class Reader(pickle.Unpickler):
-    """Reads a stream into `namespace`. `array(index, dtype, shape, order)` makes the numpy arrays. `sources` are those of an earlier
-    reader of the same stream, whose code objects are then used again."""
+    """Reads a stream into `namespace`. `array(index, dtype, shape, order)` makes the numpy arrays. `sources` are
+    those of an earlier reader of the same stream, whose code objects are then used again."""
 
     def __init__(self, stream, namespace, array, sources=None):
         file = BytesIO(stream)

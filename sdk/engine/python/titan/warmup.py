@@ -1,8 +1,8 @@
 """Runs the endpoints before the heap is kept, so that a new instance finds caches filled and free lists stocked.
 
 The notebook's variables must not notice: the endpoints run on a second copy of them, made from the same state and
-dropped afterwards. Code objects are shared, so what the interpreter learned about them stays. Arrays are shared too, but
-cannot be written.
+dropped afterwards. Code objects are shared, so what the interpreter learned about them stays. Arrays are shared too,
+but cannot be written.
 """
 
 import gc
@@ -23,7 +23,8 @@ EMPTY = '{"body": "", "args": {}, "path": {}, "headers": {}}'
 
 
 def run(endpoints, stream, arrays, sources):
-    """Runs `endpoints` on a copy of the variables in `stream`, whose arrays are `arrays` in the order they were made."""
+    """Runs `endpoints` on a copy of the variables in `stream`, whose arrays are `arrays` in the order they were
+    made."""
     if len(stream) > LARGEST:
         return
     main, modules, restore = sys.modules["__main__"], local.take(), _settings()

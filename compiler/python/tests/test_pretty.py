@@ -1,0 +1,60 @@
+"""Values look in a response as they look in a notebook. Run from compiler/python: python -m unittest tests.test_pretty
+
+Where IPython is installed, thousands of values are compared with what it shows.
+"""
+
+import importlib.util
+import pathlib
+import random
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "sdk/engine/python"))
+
+from titan.pretty import pretty
+
+
+def value(chance, depth):
+    """A random value of at most so many containers within one another."""
+    kind = chance.randrange(12)
+    if depth == 0 or kind < 4:
+        return chance.choice([1, 2.5, "x" * chance.randrange(30), None, True, b"ab", int, 10 ** chance.randrange(20)])
+    count = chance.choice([0, 1, 2, 3, 5, 8, 20])
+    if kind < 6:
+        return [value(chance, depth - 1) for _ in range(count)]
+    if kind < 8:
+        return {chance.choice([str(i), i, (i,)]): value(chance, depth - 1) for i in range(count)}
+    if kind < 10:
+        return tuple(value(chance, depth - 1) for _ in range(count))
+    elements = {chance.randrange(10_000) for _ in range(count)}
+    return elements if kind < 11 else frozenset(elements)
+
+
+class PrettyTest(unittest.TestCase):
+    def test_containers_break_into_lines(self):
+        self.assertEqual(pretty({"b": [1, (2,)], "a": {3, 1}}), "{'b': [1, (2,)], 'a': {1, 3}}")
+        wide = ["x" * 30] * 3
+        quoted = repr("x" * 30)
+        self.assertEqual(pretty({"k": wide}), f"{{'k': [{quoted},\n  {quoted},\n  {quoted}]}}")
+        self.assertEqual(pretty([int, set(), ()]), "[int, set(), ()]")
+
+    def test_what_holds_itself_ends(self):
+        held = [1]
+        held.append(held)
+        self.assertEqual(pretty(held), "[1, [...]]")
+
+    def test_long_containers_are_cut(self):
+        self.assertTrue(pretty(list(range(2000))).endswith(" 999,\n ...]"))
+
+    @unittest.skipUnless(importlib.util.find_spec("IPython"), "IPython is not installed")
+    def test_as_ipython(self):
+        from IPython.lib.pretty import pretty as expected
+
+        for seed in range(3000):
+            chance = random.Random(seed)
+            shown = value(chance, chance.randrange(5))
+            self.assertEqual(pretty(shown), expected(shown), seed)
+
+
+if __name__ == "__main__":
+    unittest.main()
