@@ -11,13 +11,16 @@ pub(crate) const PYTHONS: [(u32, u32); 3] = [(3, 11), (3, 12), (3, 13)];
 pub(crate) struct Image {
     /// What the config cell calls it.
     pub(crate) name: &'static str,
+    /// Other names for it.
+    aliases: &'static [&'static str],
     /// A requirements file: every package, also the indirect ones, with its exact version.
     pub(crate) requirements: &'static str,
 }
 
-const IMAGES: [Image; 2] = [
-    Image { name: "python", requirements: include_str!("../images/python.txt") },
-    Image { name: "tensorflow", requirements: include_str!("../images/tensorflow.txt") },
+const IMAGES: [Image; 3] = [
+    Image { name: "python", aliases: &[], requirements: include_str!("../images/python.txt") },
+    Image { name: "scikit-learn", aliases: &["scipy"], requirements: include_str!("../images/scikit-learn.txt") },
+    Image { name: "tensorflow", aliases: &[], requirements: include_str!("../images/tensorflow.txt") },
 ];
 
 impl Image {
@@ -26,7 +29,7 @@ impl Image {
     /// # Errors
     /// An unknown name; the error lists those there are.
     pub(crate) fn named(name: &str) -> Result<&'static Image, CompileError> {
-        IMAGES.iter().find(|image| image.name == name).ok_or_else(|| CompileError::UnknownImage {
+        IMAGES.iter().find(|image| image.name == name || image.aliases.contains(&name)).ok_or_else(|| CompileError::UnknownImage {
             image: name.into(),
             known: IMAGES.map(|image| image.name).join(", "),
         })
@@ -59,8 +62,23 @@ mod tests {
     }
 
     #[test]
+    fn one_version_of_a_package_in_all_images() {
+        let mut versions = std::collections::HashMap::new();
+        for (name, version) in IMAGES.iter().flat_map(Image::pins).filter_map(|pin| pin.split_once("==")) {
+            assert_eq!(*versions.entry(name).or_insert(version), version, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_the_image_itself() {
+        let image = Image::named("scipy").unwrap();
+        assert_eq!(image.name, "scikit-learn");
+        assert!(image.pins().any(|pin| pin.starts_with("scipy==")));
+    }
+
+    #[test]
     fn an_unknown_image_lists_those_there_are() {
-        let error = Image::named("pytorch").unwrap_err().to_string();
-        assert_eq!(error, "image \"pytorch\" is unknown: use one of python, tensorflow");
+        let error = Image::named("julia").unwrap_err().to_string();
+        assert_eq!(error, "image \"julia\" is unknown: use one of python, scikit-learn, tensorflow");
     }
 }
