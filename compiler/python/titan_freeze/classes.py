@@ -5,6 +5,7 @@ import collections
 import dataclasses
 import enum
 import functools
+import re
 import types
 
 from . import stand_ins
@@ -37,7 +38,8 @@ def _is_plain(value, modules):
 
 
 def _text(value):
-    return value.__qualname__ if isinstance(value, type) else repr(value)
+    # Without the address an object shows that has no repr of its own: the same notebook gives the same state.
+    return value.__qualname__ if isinstance(value, type) else re.sub(" at 0x[0-9a-f]+", "", repr(value))
 
 
 def reduce(cls, modules, sources):
