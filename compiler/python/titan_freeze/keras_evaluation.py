@@ -1,12 +1,13 @@
-"""Describes what `compile` configured, so that the engine's `titan.keras.evaluation` computes the same losses and metrics.
+"""Describes what `compile` configured, so that the engine's `titan.keras.evaluation` computes the same.
 
-Keras resolves its configuration itself here; what is left is named: a function or class, its arguments, and which output of
-the model it looks at. The words "accuracy" and "crossentropy" stay open where the model was never fitted, because Keras
-decides by the shape of the targets.
+Keras resolves its configuration itself here; what is left is named: a function or class, its arguments, and which
+output of the model it looks at. The words "accuracy" and "crossentropy" stay open where the model was never fitted,
+because Keras decides by the shape of the targets.
 
 An evaluation is {losses, metrics, weighted_metrics, trackers, tracked, regularization}:
   losses            [{function, arguments, reduction, output, weight}]
-  metrics           [{name, prefix, output, and function + arguments, class + arguments, or a loss}], weighted ones apart
+  metrics           [{name, prefix, output, and function + arguments, class + arguments, or a loss}]
+  weighted_metrics  likewise, for those that sample weights count in
   trackers          names under which each loss of several is reported
   tracked           whether the outputs are nested, in which case Keras sums all losses and tracks them
   regularization    what weights add to the loss
@@ -20,16 +21,14 @@ from keras.src.metrics import confusion_metrics, f_score_metrics, iou_metrics, r
 from keras.src.metrics.reduction_metrics import MeanMetricWrapper
 from keras.src.trainers import compile_utils
 
-FUNCTIONS = set(
-    """
+FUNCTIONS = set("""
     binary_crossentropy binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
     categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity dice hinge huber kl_divergence
     log_cosh mean_absolute_error mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error
     poisson sparse_categorical_crossentropy squared_hinge tversky
     accuracy binary_accuracy categorical_accuracy concordance_correlation pearson_correlation
     sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy
-    """.split()
-)
+    """.split())
 """Functions of Keras that the engine has too, by name."""
 
 OVERRIDES = ["test_step", "compute_loss", "compute_metrics", "make_test_function", "evaluate", "get_metrics_result"]
@@ -48,7 +47,7 @@ def overridden(model, methods):
 
 
 def evaluation(model, graph):
-    """(the evaluation of `model`, None), or (None, why the engine cannot evaluate it), or twice None if not compiled."""
+    """(the evaluation of `model`, None), (None, why the engine cannot evaluate it), or (None, None) if not compiled."""
     if not model.compiled:
         return None, None
     try:

@@ -1,8 +1,9 @@
 """Exports the forward pass of a Keras model as an ONNX graph whose outputs are also what `evaluate` needs.
 
-TensorFlow computes crossentropies from the logits behind a model's last sigmoid or softmax, not from the rounded probabilities;
-masks of padded timesteps weigh losses; layers may add losses of their own. All of these exist only inside the forward pass,
-so the graph gives them out after the model's outputs. Knows nothing of losses, metrics or of specs.
+TensorFlow computes crossentropies from the logits behind a model's last sigmoid or softmax, not from the rounded
+probabilities; masks of padded timesteps weigh losses; layers may add losses of their own. All of these exist only
+inside the forward pass, so the graph gives them out after the model's outputs. Knows nothing of losses, metrics or of
+specs.
 """
 
 import contextlib
@@ -87,7 +88,7 @@ def _logits(tensor):
 
 
 def _captured():
-    """Tensors from outside of the function being traced, such as the mean of a Normalization layer, by their names in it."""
+    """Values from outside of the function being traced, such as the mean of a Normalization layer, by name."""
     captures = tf.compat.v1.get_default_graph().captures
     return {inner.name: outer.numpy() for outer, inner in captures if outer.dtype != tf.resource}
 
@@ -124,7 +125,7 @@ def export(model, path):
             # Tracing leaves symbolic losses behind.
             model._clear_losses()
     if loops:
-        raise Unsupported("has a loop, which its ONNX form cannot have; give recurrent layers a fixed number of timesteps")
+        raise Unsupported("has a loop, which the host cannot run; give recurrent layers a fixed number of timesteps")
     names = getattr(model, "output_names", None)
     graph.output_names = [str(name) for name in names or [f"output_{i}" for i in range(len(graph.outputs))]]
     for port, name in zip(graph.outputs, graph.output_names):
@@ -161,7 +162,7 @@ def _signature(model):
     try:
         signature = get_input_signature(model)
     except Exception as error:
-        raise Unsupported(f"does not tell the shape of its input ({_one_line(error)}); call it once on sample data") from error
+        raise Unsupported(f"hides the shape of its input ({_one_line(error)}); call it once on sample data") from error
     if len(signature) != 1:
         raise Unsupported(f"takes {len(signature)} tensor arguments; let it take one list or dict of tensors")
     return signature

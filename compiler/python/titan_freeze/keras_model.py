@@ -1,7 +1,7 @@
 """Turns a trained Keras model into an ONNX graph and a spec of plain data that the engine's `titan.keras` answers from.
 
 Runs in the notebook's own Python. Nothing is imported that the notebook has not imported, so asking about any object
-is cheap. This module knows nothing of endpoints or of how a spec travels; the engine's package reads what is written here.
+is cheap. This module knows nothing of endpoints or of how a spec travels.
 
 A spec is made of dicts, lists, strings, numbers, booleans, None and numpy arrays. Its keys:
 
@@ -11,8 +11,8 @@ A spec is made of dicts, lists, strings, numbers, booleans, None and numpy array
   inputs_structure,     how they nest: a number is the index of a leaf, {"list": [...]}, {"tuple": [...]},
   outputs_structure     {"dict": [[key, structure], ...]}
   output_names          what Keras calls the outputs
-  hidden                graph outputs after the model's own, by index or None: `logits` (with `activations`) and `masks`, one an output,
-                        and `own_loss`
+  hidden                graph outputs after the model's own, by index or None: `logits` (with `activations`) and
+                        `masks`, one an output, and `own_loss`
   evaluation            losses and metrics (see keras_evaluation), or None for a model that was not compiled
   unsupported           {"predict" or "evaluate": reason}
   history               of the last `fit`, or None
@@ -180,6 +180,10 @@ def _config(model):
 @contextlib.contextmanager
 def quiet():
     """Keeps what Keras and its converters print or warn of out of a deploy's output."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
         yield

@@ -1,7 +1,7 @@
 """Spells operators of a graph out in simpler ones, where ONNX lacks them or the host's inference is too coarse.
 
-Within a model the host's fast approximations are as good as any. They are not where a small number is itself the answer: a
-probability of 1e-9 from a sigmoid that is right to 5e-7 is no probability.
+Within a model the host's fast approximations are as good as any. They are not where a small number is itself the
+answer: a probability of 1e-9 from a sigmoid that is right to 5e-7 is no probability.
 """
 
 import numpy as np
@@ -25,7 +25,12 @@ ALWAYS = {
 }
 
 AS_OUTPUT = {
-    "Sigmoid": [("Neg", "x", "negative"), ("Exp", "negative", "power"), ("Add", "power one", "sum"), ("Div", "one sum", "y")],
+    "Sigmoid": [
+        ("Neg", "x", "negative"),
+        ("Exp", "negative", "power"),
+        ("Add", "power one", "sum"),
+        ("Div", "one sum", "y"),
+    ],
     # max(x, 0) + log(1 + u) with u = exp(-|x|). A small u is lost in w = 1 + u, which u / (w - 1) makes up for.
     "Softplus": [
         ("Abs", "x", "size"),

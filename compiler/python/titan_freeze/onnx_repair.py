@@ -1,4 +1,4 @@
-"""Mends what tf2onnx leaves wrong or beyond the host's inference in a graph's inputs and shapes, and refuses what is not ONNX.
+"""Mends inputs and shapes of a graph that tf2onnx leaves wrong or beyond the host, and refuses what is no ONNX.
 
 Knows nothing of Keras.
 """
@@ -34,12 +34,17 @@ def repair(path, inputs, captured):
         _widen_shapes(graph)
         _multiply_out(graph)
         _give_rank(model)
-    try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError as error:
-        raise NotOnnx(" ".join(str(error).split())) from error
+    for node in graph.node:
+        if not onnx.defs.has(node.op_type, node.domain):
+            raise NotOnnx(f"{_layer(node.name)} needs the operator {node.op_type}, which ONNX does not have")
+    onnx.checker.check_model(model)
     onnx.save(model, path)
     return graph
+
+
+def _layer(name):
+    """The layer that the node or tensor `name` comes from, without the models around it and the operation within."""
+    return "/".join(name.split("/")[2:-1]) or name
 
 
 def has_loops(graph):
@@ -55,7 +60,7 @@ def _fill_captured(graph, inputs, captured):
         if port.name in known:
             continue
         if port.name not in captured:
-            raise NotOnnx(f"{port.name!r} is a table or another resource, which ONNX does not have")
+            raise NotOnnx(f"{_layer(port.name)} looks values up in a table, which ONNX does not have")
         graph.initializer.append(numpy_helper.from_array(np.asarray(captured[port.name]), port.name))
 
 
@@ -70,8 +75,8 @@ def _share_batch(graph):
 def _widen_shapes(graph):
     """Computes shapes with int64 throughout.
 
-    tf2onnx casts shapes to int32, as TensorFlow has them, and back. The casts change nothing, but keep the host's inference
-    from following the open batch size through them.
+    tf2onnx casts shapes to int32, as TensorFlow has them, and back. The casts change nothing, but keep the host's
+    inference from following the open batch size through them.
     """
     constants = {tensor.name: tensor for tensor in graph.initializer}
     shapes, widened, nodes = set(), set(), []
@@ -118,7 +123,7 @@ def _widen_shapes(graph):
 
 
 def _multiply_out(graph):
-    """Replaces the product over some sizes of a shape by multiplications, through which the host can follow an open size."""
+    """Replaces products over sizes of a shape by multiplications, through which the host can follow an open size."""
     constants = {tensor.name: tensor for tensor in graph.initializer}
     makers = {name: node for node in graph.node for name in node.output}
     nodes = []

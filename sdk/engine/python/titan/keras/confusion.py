@@ -1,4 +1,4 @@
-"""Keras's metrics over decisions at thresholds: counts of true and false positives and negatives, and what follows from them."""
+"""Keras's metrics over decisions at thresholds: true and false positives and negatives, and what follows from them."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ NEGATIVE_INFINITY = np.float32(-1e10)
 
 
 def _evenly(thresholds):
-    """Whether `thresholds` divide [0, 1] evenly; Keras then sorts predictions into buckets instead of comparing them."""
+    """Whether `thresholds` divide [0, 1] evenly; Keras then sorts predictions into buckets and compares none."""
     count = len(thresholds)
     return count >= 3 and np.allclose(thresholds, np.arange(count, dtype=np.float32) / (count - 1), atol=1e-7)
 
@@ -155,7 +155,9 @@ class AUC:
 
     def update(self, y_true, y_pred, sample_weight):
         if self._multi_label and y_pred.ndim != 2:
-            raise ValueError(f"AUC with multi_label expects predictions of shape (samples, labels), found {y_pred.shape}")
+            raise ValueError(
+                f"AUC with multi_label expects predictions of shape (samples, labels), found {y_pred.shape}"
+            )
         if self._from_logits:
             y_pred = sigmoid(plain(float32(y_pred)))
         self._counts.update(y_true, y_pred, sample_weight)

@@ -1,6 +1,6 @@
 """What `compile` configured: losses and metrics, as the frozen model's `evaluate` computes them batch by batch.
 
-The spec names functions and classes of `losses`, `metrics` and `confusion`; the tables here are all that a spec can name.
+The spec names functions and classes of `losses`, `metrics` and `confusion`; the tables here are all it can name.
 """
 
 import numpy as np
@@ -84,7 +84,7 @@ def _metric(spec, y_true, y_pred):
 
 
 class Evaluation:
-    """One run over a data set. Targets, predictions and weights are lists: one array an output of the model, or None."""
+    """One run over a data set. Targets, predictions and weights are lists: an array, or None, for each output."""
 
     def __init__(self, spec):
         self._spec = spec
@@ -143,7 +143,7 @@ class Evaluation:
         return {name: float(value) if np.ndim(value) == 0 else value for name, value in sorted(named.items())}
 
     def in_order(self):
-        """All values as a list: the loss, metrics in the order they were configured, the rest; a number where it is one."""
+        """All values as a list: the loss, metrics as they were configured, the rest; but one value alone as itself."""
         named = self.results()
         order = ["loss", *(spec["name"] for spec, _ in self._metric_specs()), *self._spec["trackers"]]
         values = [named[name] for name in order if name in named]

@@ -1,8 +1,8 @@
 """Keras's loss functions and their reduction, in numpy with float32 arithmetic.
 
-Every function takes `(y_true, y_pred, **arguments)` with Keras's names and gives one value a sample. What Keras attaches to
-a tensor (the logits behind a sigmoid or softmax, and the mask of padded timesteps) is attached here to an `Annotated` array,
-and is lost by the same operations.
+Every function takes `(y_true, y_pred, **arguments)` with Keras's names and gives one value a sample. What Keras
+attaches to a tensor (the logits behind a sigmoid or softmax, and the mask of padded timesteps) is attached here to an
+`Annotated` array, and is lost by the same operations.
 """
 
 import numpy as np
@@ -248,7 +248,7 @@ def categorical_focal_crossentropy(
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_class=None, axis=-1):
     y_true, y_pred = plain(np.asanyarray(y_true)), float32(y_pred)
     if axis not in (-1, y_pred.ndim - 1):
-        raise ValueError(f"sparse_categorical_crossentropy has axis {axis}; Keras on TensorFlow knows only the last axis")
+        raise ValueError(f"sparse_categorical_crossentropy looks at the last axis only, not at {axis}")
     if y_true.ndim == y_pred.ndim and y_true.shape[-1] == 1:
         y_true = y_true[..., 0]
     valid = None

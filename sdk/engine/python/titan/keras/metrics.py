@@ -1,7 +1,7 @@
 """Keras's metrics that average, sum or correlate: state over batches, in numpy with float32 arithmetic.
 
-A metric has `update(y_true, y_pred, sample_weight)` and `result()`, and starts empty. Metrics that count decisions at thresholds are in
-`confusion`.
+A metric has `update(y_true, y_pred, sample_weight)` and `result()`, and starts empty. Metrics that count decisions at
+thresholds are in `confusion`.
 """
 
 import numpy as np
@@ -268,4 +268,3 @@ class LossMean(Mean):
             sample_weight = float32(sample_weight)
         value = self._loss(y_true, y_pred)
         self.add(value, losses.apply_mask(sample_weight, mask_of(y_pred), scaled=False))
-

@@ -84,7 +84,7 @@ class Model:
         if name in REFUSED:
             raise AttributeError(f"the deployed model {model!r} has no {name}(): {REFUSED[name]} and deploy again")
         raise AttributeError(
-            f"the deployed model {model!r} has no {name!r}: keep what an endpoint needs of it in a variable of the notebook"
+            f"the deployed model {model!r} has no {name!r}: keep what an endpoint needs of it in a variable"
         )
 
     def __call__(self, inputs, training=None, mask=None):
@@ -183,7 +183,8 @@ class Model:
         try:
             array = np.asarray(value).astype(port["dtype"], order="C", copy=False)
         except (TypeError, ValueError) as error:
-            raise ValueError(f"input {port['name']!r} of the model {self.name!r} is no array of numbers: {error}") from None
+            text = f"input {port['name']!r} of the model {self.name!r} is no array of numbers: {error}"
+            raise ValueError(text) from None
         shape = port["shape"]
         if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
             array = array[..., 0]
@@ -227,7 +228,9 @@ class Model:
     def _evaluate(self, x, y, sample_weight, batch_size, steps):
         self._check("evaluate")
         if self._spec["evaluation"] is None:
-            raise ValueError(f"the model {self.name!r} was not compiled: call compile() in a notebook cell, deploy again")
+            raise ValueError(
+                f"the model {self.name!r} was not compiled: compile it in a notebook cell and deploy again"
+            )
         arrays = self._standardize(x)
         targets = self._targets(y)
         weights = self._weights(sample_weight, targets)
@@ -305,7 +308,7 @@ def _port(spec):
 
 
 def _leaves(structure, value):
-    """The leaves of a list that nests as `structure` does. A leaf may be a list itself, but not in a deeper structure."""
+    """The leaves of a list that nests as `structure` does. A leaf may itself be a list in a flat structure."""
     return list(value) if is_flat(structure) else flatten(value)
 
 

@@ -45,7 +45,7 @@ def _value(other):
 
 
 class Tensor:
-    """Holds `array`. Operators give tensors, numpy functions give numpy's own types, as they do with an eager tensor."""
+    """Holds `array`. As with an eager tensor, operators give tensors and numpy functions give numpy's own types."""
 
     __slots__ = ("_array",)
     # Binary operators with an array on the left are this class's affair.
