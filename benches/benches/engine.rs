@@ -3,8 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use titan_benches::subject;
 use titan_compiler::snapshot::Snapshotter;
+use titan_sdk::engine::Engine;
 use titan_sdk::host::{Runtime, RuntimeOptions};
 
 /// Median and range of `times` runs.
@@ -25,16 +27,25 @@ fn show(what: &str, (median, low, high): (Duration, Duration, Duration)) {
 }
 
 fn main() -> anyhow::Result<()> {
+    let bundle = subject::bundle()?;
+    let engine = Engine::of_digest(&bundle.manifest.engine)
+        .context("the example was compiled for another engine: run benches/run.sh")?;
     let cache = tempfile::tempdir()?;
     let options = RuntimeOptions { cache: cache.path().join("engines"), max_instances: 8, ..RuntimeOptions::default() };
-    show("engine: compile, cache empty", timed(1, || Ok(drop(Runtime::new(&options)?)))?);
-    show("engine: load from the cache", timed(15, || Ok(drop(Runtime::new(&options)?)))?);
-    show("engine: boot Python and numpy, cache empty", timed(1, || Ok(drop(Snapshotter::new(cache.path())?)))?);
-    show("engine: read the booted heap", timed(15, || Ok(drop(Snapshotter::new(cache.path())?)))?);
+    show("engine: compile, cache empty", timed(1, || Runtime::new(&options)?.ready(engine).map_err(Into::into))?);
+    show("engine: load from the cache", timed(15, || Runtime::new(&options)?.ready(engine).map_err(Into::into))?);
+    show(
+        "engine: boot Python and numpy, cache empty",
+        timed(1, || Snapshotter::new(engine, cache.path()).map(drop).map_err(Into::into))?,
+    );
+    show(
+        "engine: read the booted heap",
+        timed(15, || Snapshotter::new(engine, cache.path()).map(drop).map_err(Into::into))?,
+    );
 
-    let bundle = subject::bundle()?;
     let runtime = Runtime::new(&options)?;
-    let load = || Ok(drop(runtime.load_bytes(&bundle.component, &bundle.manifest.endpoints)?));
+    let load =
+        || runtime.load_bytes(engine, &bundle.component, &bundle.manifest.endpoints).map(drop).map_err(Into::into);
     show("version: compile and load its component", timed(15, load)?);
     let mut packed = Vec::new();
     bundle.write(&mut packed)?;

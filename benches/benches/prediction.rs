@@ -27,7 +27,8 @@ fn handler(criterion: &mut Criterion) {
     let subject = Subject::load().expect("benches/run.sh compiled the example");
     let mut group = criterion.benchmark_group("handler");
     group.bench_function("reused instance", |bencher| {
-        let mut instance = runtime.block_on(subject.program.instantiate(subject.limits.clone())).expect("memory suffices");
+        let mut instance =
+            runtime.block_on(subject.program.instantiate(subject.limits.clone())).expect("memory suffices");
         bencher.iter_custom(|times| {
             let start = Instant::now();
             for _ in 0..times {
@@ -41,7 +42,8 @@ fn handler(criterion: &mut Criterion) {
             let start = Instant::now();
             for _ in 0..times {
                 runtime.block_on(async {
-                    let mut instance = subject.program.instantiate(subject.limits.clone()).await.expect("memory suffices");
+                    let mut instance =
+                        subject.program.instantiate(subject.limits.clone()).await.expect("memory suffices");
                     predict(&mut instance, &subject).await;
                 });
             }
@@ -53,7 +55,8 @@ fn handler(criterion: &mut Criterion) {
             let mut called = Duration::ZERO;
             for _ in 0..times {
                 runtime.block_on(async {
-                    let mut instance = subject.program.instantiate(subject.limits.clone()).await.expect("memory suffices");
+                    let mut instance =
+                        subject.program.instantiate(subject.limits.clone()).await.expect("memory suffices");
                     let start = Instant::now();
                     predict(&mut instance, &subject).await;
                     called += start.elapsed();

@@ -67,7 +67,9 @@ pub fn echo() -> anyhow::Result<SocketAddr> {
                 // A connection that fails shows at the client.
                 let _ = stream.set_nodelay(true);
                 let service = hyper::service::service_fn(repeat);
-                tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
+                );
             }
         });
     });

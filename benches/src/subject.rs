@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use titan_sdk::budget::Budget;
 use titan_sdk::bundle::Bundle;
+use titan_sdk::engine::Engine;
 use titan_sdk::host::{Limits, Program, Runtime, RuntimeOptions};
 use titan_sdk::inference::Graph;
 
@@ -48,8 +49,10 @@ impl Subject {
     /// It has not been compiled, or by another titan.
     pub fn load() -> anyhow::Result<Subject> {
         let bundle = bundle()?;
+        let engine =
+            Engine::of_digest(&bundle.manifest.engine).context("another titan compiled it: run benches/run.sh")?;
         let runtime = Runtime::new(&RuntimeOptions { max_instances: 8, ..RuntimeOptions::default() })?;
-        let program = runtime.load_bytes(&bundle.component, &bundle.manifest.endpoints)?;
+        let program = runtime.load_bytes(engine, &bundle.component, &bundle.manifest.endpoints)?;
         let named = bundle.manifest.models.iter().zip(&bundle.models);
         let graphs: HashMap<_, _> = named
             .map(|(model, onnx)| Ok((model.name.clone(), Arc::new(Graph::load(onnx)?))))

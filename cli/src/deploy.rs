@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
-use titan_sdk::engine;
+use titan_sdk::engine::ENGINES;
 
 use crate::args::DeployArgs;
 use crate::compile::{self, timing};
@@ -36,7 +36,7 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     let upload = match bundle {
         Some((bundle, bytes)) => {
             ensure!(
-                bundle.manifest.engine == gateway.engine,
+                gateway.engines.contains(&bundle.manifest.engine),
                 "{} was compiled for another engine than the gateway's: compile the notebook again with titan {}",
                 args.source.display(),
                 gateway.version
@@ -45,7 +45,7 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
         }
         None => {
             ensure!(
-                engine::digest() == gateway.engine,
+                ENGINES.iter().all(|engine| gateway.engines.iter().any(|digest| digest == engine.digest())),
                 "this titan compiles for another engine than that of the gateway at {}: use titan {} as it does",
                 args.target.url,
                 gateway.version

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use titan_sdk::bundle::{Bundle, part};
-use titan_sdk::engine;
+use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::inference::Graph;
 use titan_sdk::manifest::{FORMAT, Manifest, Model};
 
@@ -49,13 +49,17 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let mut clock = Clock::new(progress);
     let environment = environment::prepare(&notebook, options, &mut clock)?;
     // Booting the engine takes a second, a minute the first time on a machine: that passes while the notebook runs.
-    let booting = boot(options.cache.clone())?;
-    let Frozen { state, models, captured, python } =
+    // The smallest engine does for most notebooks; which one it takes is known when it has run.
+    let mut booting = (&ENGINES[0], boot(&ENGINES[0], options.cache.clone())?);
+    let Frozen { engine, state, models, captured, python } =
         freeze::freeze(&notebook, &environment, &options.interrupt, &mut clock)?;
 
     clock.begin(Stage::Heap);
     let graphs = load(&models)?;
-    let snapshotter = booted(&booting, &options.interrupt, progress)?;
+    if engine.name != booting.0.name {
+        booting = (engine, boot(engine, options.cache.clone())?);
+    }
+    let snapshotter = booted(&booting.1, &options.interrupt, progress)?;
     let memory = notebook.settings.config.memory;
     let heap = snapshotter.freeze(&state, graphs, memory, &options.interrupt)?;
 
@@ -72,7 +76,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         service: notebook.service,
         endpoints,
         config: notebook.settings.config,
-        engine: engine::digest().into(),
+        engine: engine.digest().into(),
         component: part("component.wasm", &component),
         models: models.iter().map(entry).collect(),
         notebook: part("notebook.ipynb", &notebook.bytes),
@@ -95,13 +99,13 @@ fn load(models: &[FrozenModel]) -> Result<HashMap<String, Arc<Graph>>, CompileEr
 
 type Booting = Receiver<Result<Snapshotter, SnapshotError>>;
 
-/// Starts to boot the engine on a thread of its own. A compile that fails leaves the thread behind: what it compiles and
+/// Starts to boot `engine` on a thread of its own. A compile that fails leaves the thread behind: what it compiles and
 /// boots is kept in the cache, for the next.
-fn boot(cache: PathBuf) -> Result<Booting, CompileError> {
+fn boot(engine: &'static Engine, cache: PathBuf) -> Result<Booting, CompileError> {
     let (sender, receiver) = mpsc::sync_channel(1);
     let boot = move || {
         // Nobody receives it when the compile has failed already.
-        let _ = sender.send(Snapshotter::new(&cache));
+        let _ = sender.send(Snapshotter::new(engine, &cache));
     };
     let spawned = thread::Builder::new().name("titan-boot".into()).spawn(boot);
     spawned.map_err(|e| SnapshotError::Engine(e.to_string()))?;

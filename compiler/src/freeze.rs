@@ -5,11 +5,13 @@
 //! the one in the engine. Event and job formats: `compiler/python/titan_freeze`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
-use titan_sdk::engine;
+use serde_json::json;
+use titan_sdk::engine::{ENGINES, Engine};
 
 use crate::environment::Environment;
 use crate::error::CompileError;
@@ -21,8 +23,10 @@ use crate::progress::{Clock, Stage};
 static PACKAGE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/python/titan_freeze");
 
 /// What a notebook's endpoints need, taken from its kernel.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Frozen {
+    /// The smallest engine that has what the endpoints import.
+    pub engine: &'static Engine,
     /// Everything but models, as the engine's `titan.serve.thaw` reads it.
     pub state: Vec<u8>,
     /// Models, converted.
@@ -62,7 +66,7 @@ struct Job<'a> {
     service: &'a str,
     cells: Vec<JobCell<'a>>,
     endpoints: Vec<JobEndpoint<'a>>,
-    modules_file: &'a Path,
+    engines_file: &'a Path,
     out: &'a Path,
 }
 
@@ -94,6 +98,7 @@ enum Event {
 
 #[derive(Deserialize)]
 struct Output {
+    engine: String,
     python: String,
     captured: Vec<Captured>,
     models: Vec<OutputModel>,
@@ -174,9 +179,10 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
     let package = folder.join("titan_freeze");
     fs::create_dir(&package).map_err(failed(&package))?;
     PACKAGE.extract(&package).map_err(failed(&package))?;
-    let modules_file = folder.join("modules.json");
-    let modules = serde_json::Value::from_iter(engine::modules());
-    fs::write(&modules_file, modules.to_string()).map_err(failed(&modules_file))?;
+    let engines_file = folder.join("engines.json");
+    let modules = |engine: &Engine| json!({"name": engine.name, "modules": engine.modules().collect::<Vec<_>>()});
+    let engines = serde_json::Value::from_iter(ENGINES.iter().map(modules));
+    fs::write(&engines_file, engines.to_string()).map_err(failed(&engines_file))?;
     let out = folder.join("out");
     fs::create_dir(&out).map_err(failed(&out))?;
     let cells = notebook.cells.iter().map(|cell| JobCell { index: cell.index, source: &cell.source }).collect();
@@ -194,7 +200,7 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
         service: &notebook.service,
         cells,
         endpoints: endpoints.collect(),
-        modules_file: &modules_file,
+        engines_file: &engines_file,
         out: &out,
     };
     let file = folder.join("job.json");
@@ -233,8 +239,13 @@ fn read_output(out: &Path) -> Result<Frozen, CompileError> {
     let file = Path::new("frozen.json");
     let output: Output = serde_json::from_slice(&read(file)?)
         .map_err(|e| CompileError::Read { path: out.join(file), cause: e.into() })?;
+    let engine = Engine::named(&output.engine).ok_or_else(|| {
+        let cause = format!("it names the engine {:?}", output.engine);
+        CompileError::Read { path: out.join(file), cause: io::Error::new(io::ErrorKind::InvalidData, cause) }
+    })?;
     let models = output.models.into_iter().map(|model| Ok(FrozenModel { onnx: read(&model.file)?, name: model.name }));
     Ok(Frozen {
+        engine,
         models: models.collect::<Result<_, CompileError>>()?,
         state: read(Path::new("state"))?,
         captured: output.captured,

@@ -29,9 +29,8 @@ impl Image {
     /// # Errors
     /// An unknown name; the error lists those there are.
     pub(crate) fn named(name: &str) -> Result<&'static Image, CompileError> {
-        IMAGES.iter().find(|image| image.name == name || image.aliases.contains(&name)).ok_or_else(|| CompileError::UnknownImage {
-            image: name.into(),
-            known: IMAGES.map(|image| image.name).join(", "),
+        IMAGES.iter().find(|image| image.name == name || image.aliases.contains(&name)).ok_or_else(|| {
+            CompileError::UnknownImage { image: name.into(), known: IMAGES.map(|image| image.name).join(", ") }
         })
     }
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use titan_sdk::budget::Budget;
-use titan_sdk::engine;
+use titan_sdk::engine::Engine;
 use titan_sdk::host::{Host, HostError, Limits, Runtime, RuntimeOptions};
 use titan_sdk::inference::Graph;
 use wasmtime::component::{Component, Instance, WasmList};
@@ -69,21 +69,21 @@ pub struct Snapshotter {
 }
 
 impl Snapshotter {
-    /// Sets the runtime up and boots the engine, or reads the booted heap from `cache`. Blocks: up to a minute the first time
+    /// Sets the runtime up and boots `engine`, or reads the booted heap from `cache`. Blocks: up to a minute the first time
     /// on a machine, a fraction of a second afterwards.
     ///
     /// # Errors
     /// See [`SnapshotError`].
-    pub fn new(cache: &Path) -> Result<Snapshotter, SnapshotError> {
-        let sandbox = Sandbox::new(cache)?;
-        let (encoder, start) = Encoder::new()?;
-        let file = cache.join("heaps").join(engine::digest());
+    pub fn new(engine: &'static Engine, cache: &Path) -> Result<Snapshotter, SnapshotError> {
+        let sandbox = Sandbox::new(engine, cache)?;
+        let (encoder, start) = Encoder::new(engine)?;
+        let file = cache.join("heaps").join(engine.digest());
         let heap = match fs::File::open(&file).and_then(|file| HeapImage::read(BufReader::new(file))) {
             Ok(heap) => heap,
             Err(_) => {
-                let engine = sandbox.load(&encoder.encode(&start, Role::Snapshot)?)?;
+                let unbooted = sandbox.load(&encoder.encode(&start, Role::Snapshot)?)?;
                 let (limits, never) = (Limits::unlimited(), Interrupt::never());
-                let heap = sandbox.run(&engine, Step::Boot, &limits, PATIENCE, &never)?.image;
+                let heap = sandbox.run(&unbooted, Step::Boot, &limits, PATIENCE, &never)?.image;
                 keep(&file, &heap).map_err(|e| SnapshotError::Cache(file, e))?;
                 heap
             }
@@ -133,18 +133,20 @@ impl Snapshotter {
 
 /// Where the engine runs: the runtime that also serves, and a thread's worth of executor.
 struct Sandbox {
+    engine: &'static Engine,
     runtime: Runtime,
     executor: tokio::runtime::Runtime,
 }
 
 impl Sandbox {
-    fn new(cache: &Path) -> Result<Sandbox, SnapshotError> {
+    fn new(engine: &'static Engine, cache: &Path) -> Result<Sandbox, SnapshotError> {
         // One instance lives at a time; the second slot is for the one being dropped.
         let options = RuntimeOptions { cache: cache.join("engines"), max_instances: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(&options)?;
+        runtime.ready(engine)?;
         let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let executor = executor.map_err(|e| SnapshotError::Engine(e.to_string()))?;
-        Ok(Sandbox { runtime, executor })
+        Ok(Sandbox { engine, runtime, executor })
     }
 
     fn load(&self, component: &[u8]) -> Result<Component, SnapshotError> {
@@ -166,7 +168,7 @@ impl Sandbox {
         store.epoch_deadline_async_yield_and_update(1);
         let kept = Arc::new(Mutex::new(None));
         let instantiate_and_run = async {
-            let mut linker = self.runtime.linker()?;
+            let mut linker = self.runtime.linker(self.engine)?;
             let slot = Arc::clone(&kept);
             let receive = move |store: StoreContextMut<'_, Host>, (memory,): (WasmList<u8>,)| {
                 let image = HeapImage::of_memory(memory.as_le_slice(&store));

@@ -113,7 +113,10 @@ impl Admin {
 }
 
 fn about() -> Gateway {
-    Gateway { version: env!("CARGO_PKG_VERSION").into(), engine: titan_sdk::engine::digest().into() }
+    Gateway {
+        version: env!("CARGO_PKG_VERSION").into(),
+        engines: titan_sdk::engine::ENGINES.iter().map(|engine| engine.digest().into()).collect(),
+    }
 }
 
 fn of(result: Result<impl Serialize, ControlError>) -> Answer {

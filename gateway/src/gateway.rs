@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use titan_sdk::engine::ENGINES;
 use titan_sdk::host::{HostError, Runtime, RuntimeOptions};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -65,7 +66,10 @@ impl Gateway {
         let compiled = data.join("compiled");
         let opened = spawn_blocking(move || -> Result<_, StartError> {
             let store = Embedded::open(&data)?;
-            Ok((store, Runtime::new(&runtime)?))
+            let runtime = Runtime::new(&runtime)?;
+            // Nearly every version needs it. The other waits for the first that does.
+            runtime.ready(&ENGINES[0])?;
+            Ok((store, runtime))
         });
         let (store, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
         let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting));

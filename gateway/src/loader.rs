@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use titan_sdk::bundle::Bundle;
+use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::host::{CallError, HostError, Program, Runtime};
 use titan_sdk::inference::{Graph, InferenceError};
 use titan_sdk::manifest::Manifest;
@@ -50,13 +51,13 @@ pub(crate) struct Parts {
 pub enum LoadError {
     /// It was compiled for another engine.
     #[error(
-        "the bundle is for engine {needs}, this gateway runs engine {runs}: compile the notebook again with this titan"
+        "the bundle is for engine {needs}, this gateway runs the engines {runs}: compile the notebook again with this titan"
     )]
     Engine {
         /// Digest of the engine the bundle needs.
         needs: String,
-        /// Digest of the gateway's engine.
-        runs: &'static str,
+        /// Digests of the gateway's engines.
+        runs: String,
     },
     /// Two endpoints cannot be told apart.
     #[error("{0}")]
@@ -139,12 +140,13 @@ impl Loader {
     /// Blocks: reads files, and optimises the models.
     fn read(&self, source: &Source) -> Result<Parts, LoadError> {
         let manifest = source.manifest();
-        let runs = titan_sdk::engine::digest();
-        if manifest.engine != runs {
-            return Err(LoadError::Engine { needs: manifest.engine.clone(), runs });
-        }
+        let engine = Engine::of_digest(&manifest.engine).ok_or_else(|| {
+            let runs = ENGINES.each_ref().map(Engine::digest).join(", ");
+            LoadError::Engine { needs: manifest.engine.clone(), runs }
+        })?;
         let component = || source.component().map_err(io::Error::other);
-        let program = self.runtime.load(&manifest.component.sha256, component, &self.compiled, &manifest.endpoints)?;
+        let program =
+            self.runtime.load(engine, &manifest.component.sha256, component, &self.compiled, &manifest.endpoints)?;
         let mut graphs = HashMap::new();
         for (index, model) in manifest.models.iter().enumerate() {
             let graph = Graph::load(&source.model(index)?);

@@ -66,7 +66,10 @@ fn what_cannot_be_done_is_refused_and_changes_nothing() {
     assert_eq!(deploy(b"hello").0, 400);
     let (status, message) = deploy(&packed(&foreign));
     assert!(status == 409 && message.contains("engine") && message.contains("compile"), "{status} {message}");
-    assert!(message.contains(titan_sdk::engine::digest()) && message.contains(&foreign.manifest.engine), "{message}");
+    assert!(
+        message.contains(titan_sdk::engine::ENGINES[0].digest()) && message.contains(&foreign.manifest.engine),
+        "{message}"
+    );
     assert_eq!(deploy(&packed(&garbage)).0, 422);
     let (status, message) = deploy(&packed(&lacking));
     assert!(status == 422 && message.contains("get-missing"), "{status} {message}");

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the engine: CPython, zlib and numpy as one Wasm core module, from sources in Debian's and PyPI's registries.
+# Builds the engines: CPython, zlib and numpy as one Wasm core module, and the same with pandas as another, from sources in
+# Debian's and PyPI's registries.
 #
 #     sdk/engine/build.sh [WORKDIR]        writes sdk/engine/prebuilt/
 #
@@ -44,6 +45,7 @@ once() {
 . "$HERE/build/toolchain.sh"
 PYTHON_SOURCE=Python-$PYTHON_VERSION
 NUMPY_SOURCE=numpy-$NUMPY_VERSION
+PANDAS_SOURCE=pandas-$PANDAS_VERSION
 
 apply() { # FOLDER PATCH...
   local folder=$1 patch
@@ -58,7 +60,7 @@ step_fetch() {
 }
 
 step_unpack() {
-  rm -rf "$PYTHON_SOURCE" "$NUMPY_SOURCE" zlib debian-python
+  rm -rf "$PYTHON_SOURCE" "$NUMPY_SOURCE" "$PANDAS_SOURCE" zlib debian-python
   tar xJf "downloads/$PYTHON_ORIG"
   mkdir debian-python zlib
   tar xJf "downloads/$PYTHON_DEBIAN" -C debian-python
@@ -68,15 +70,17 @@ step_unpack() {
   done < <(sed -e 's/#.*//' -e '/^\s*$/d' debian-python/debian/patches/series)
   tar xzf "downloads/$ZLIB_ORIG" -C zlib --strip-components=1
   tar xzf "downloads/$NUMPY_SDIST"
+  tar xzf "downloads/$PANDAS_SDIST"
   apply "$PYTHON_SOURCE" "$HERE"/patches/cpython/*.patch
   apply "$NUMPY_SOURCE" "$HERE"/patches/numpy/*.patch
+  apply "$PANDAS_SOURCE" "$HERE"/patches/pandas/*.patch
   # Where two C files define one name, a static link would take either: the legacy generators get names of their own.
   cp "$HERE/src/numpy_legacy_names.h" "$NUMPY_SOURCE/numpy/random/"
 }
 
 # A wrong prototype is harmless natively and a trap in Wasm, but only when it is called.
 step_check_signatures() {
-  python3 "$HERE/build/signatures.py" "$NUMPY_SOURCE/numpy" "$PYTHON_SOURCE/Modules" "$PYTHON_SOURCE/Objects" "$PYTHON_SOURCE/Python"
+  python3 "$HERE/build/signatures.py" "$NUMPY_SOURCE/numpy" "$PANDAS_SOURCE/pandas" "$PYTHON_SOURCE/Modules" "$PYTHON_SOURCE/Objects" "$PYTHON_SOURCE/Python"
 }
 
 step_native_python() {
@@ -108,53 +112,96 @@ step_zlib() {
     -I"../$PYTHON_SOURCE/Include/internal/mimalloc" -I. -c "../$PYTHON_SOURCE/Modules/zlibmodule.c" -o zlibmodule.o
 }
 
-step_numpy() {
-  rm -rf numpy
+# Writes FILE: how meson builds extension modules for Wasm.
+cross_file() {
   local flag flags=
   for flag in "${PYTHON_FLAGS[@]/..\//$WORK/}" -D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_GETPID -DNPY_NO_SIGNAL; do
     flags+="'$flag', "
   done
-  sed -e "s|@WORK@|$WORK|g" -e "s|@AR@|$AR|" -e "s|@STRIP@|$STRIP|" -e "s|@FLAGS@|$flags|" "$HERE/build/numpy-cross.ini" >numpy-cross.ini
-  # numpy calls Cython by its name.
+  sed -e "s|@WORK@|$WORK|g" -e "s|@AR@|$AR|" -e "s|@STRIP@|$STRIP|" -e "s|@FLAGS@|$flags|" "$HERE/build/cross.ini" >"$1"
+  # Both builds call Cython by its name.
   PATH="$WORK/tools/bin:$PATH"
-  python3 "$NUMPY_SOURCE/vendored-meson/meson/meson.py" setup numpy "$NUMPY_SOURCE" \
-    --cross-file numpy-cross.ini --buildtype=release -Dallow-noblas=true -Dblas=none -Dlapack=none \
-    -Ddisable-optimization=true -Ddisable-highway=true -Ddisable-intel-sort=true -Ddisable-svml=true
+}
+
+step_numpy() {
+  rm -rf numpy
+  cross_file cross.ini
+  python3 "$NUMPY_SOURCE/vendored-meson/meson/meson.py" setup numpy "$NUMPY_SOURCE" --cross-file cross.ini --buildtype=release \
+    -Dallow-noblas=true -Dblas=none -Dlapack=none -Ddisable-optimization=true -Ddisable-highway=true -Ddisable-intel-sort=true \
+    -Ddisable-svml=true
   ninja -C numpy -j"$JOBS"
 }
 
-# Everything that is linked, besides the compiler's own libraries.
-LINKED=()
-collect_linked() {
-  local module
-  while read -r module; do
-    LINKED+=("numpy/numpy/${module//.//}.cpython-313-wasm32-wasi.so")
-  done < <(sed -n 's/^ *X(numpy\.\([a-z_.]*\), \([a-z0-9_]*\)).*/\1.\2/p' "$HERE/src/modules.c")
-  while read -r module; do LINKED+=("$module"); done < <(find numpy/numpy -name 'lib*.a' | sort)
-  LINKED+=(python/libpython3.13.a python/Modules/_decimal/libmpdec/libmpdec.a python/Modules/_hacl/libHacl_Hash_SHA2.a
-    python/Modules/expat/libexpat.a zlib/zlibmodule.o zlib/libz.a)
+step_pandas() {
+  rm -rf pandas numpy-headers
+  # What pandas' build asks of an installed numpy: where its headers and declarations are.
+  mkdir -p numpy-headers/numpy/_core/include
+  cp -r "$NUMPY_SOURCE/numpy/_core/include/numpy" numpy-headers/numpy/_core/include/
+  cp numpy/numpy/_core/{_numpyconfig.h,__multiarray_api.h,__multiarray_api.c,__ufunc_api.h,__ufunc_api.c} \
+    numpy-headers/numpy/_core/include/numpy/
+  cp "$NUMPY_SOURCE/numpy/__init__.pxd" "$NUMPY_SOURCE/numpy/__init__.cython-30.pxd" numpy-headers/numpy/
+  printf '__version__ = "%s"\n\n\ndef get_include():\n    return "%s"\n' "$NUMPY_VERSION" \
+    "$WORK/numpy-headers/numpy/_core/include" >numpy-headers/numpy/__init__.py
+  cross_file cross.ini
+  # Cython runs in its own environment, and looks numpy's declarations up there.
+  echo "$WORK/numpy-headers" >"$(echo tools/lib/python3*/site-packages)/numpy-headers.pth"
+  (cd "$PANDAS_SOURCE" && meson setup ../pandas --cross-file ../cross.ini --buildtype=release)
+  ninja -C pandas -j"$JOBS"
 }
 
-link() {
-  local file objects=()
-  rm -rf engine && mkdir engine
-  sed "s|$WORK|.|g" numpy/numpy/__config__.py >numpy/__config__.py && mv numpy/__config__.py numpy/numpy/__config__.py
-  native/python "$HERE/build/archive.py" engine python/Modules/config.c "$HERE/src/modules.c" "$PYTHON_SOURCE/Lib" "$NUMPY_SOURCE" numpy "$HERE/python"
-  for file in "$HERE"/src/*.c; do
-    objects+=("engine/$(basename "$file" .c).o")
-    "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib -Iengine --embed-dir=engine \
-      -c "$file" -o "${objects[-1]}"
+# Dotted names of the extension modules below a build folder, with the paths of their archives.
+extensions() { # FOLDER
+  find "$1" -name '*.cpython-313-wasm32-wasi.so' | sort | grep -v -e /tests/ -e _tests. -e /_simd. | while read -r file; do
+    local module=${file#*/}
+    echo "${module%.cpython-*} $file"
   done
-  collect_linked
-  python3 "$HERE/build/collisions.py" "$NM" "$AR" "${objects[@]}" "${LINKED[@]}"
+}
+
+link() { # ENGINE PACKAGE...
+  local engine=$1 package file objects=() archives=()
+  shift
+  rm -rf "engine-$engine" && mkdir "engine-$engine"
+  # The packages of the engine's archive: where their Python files are.
+  local folders=("$NUMPY_SOURCE" numpy)
+  sed "s|$WORK|.|g" numpy/numpy/__config__.py >numpy/__config__.py && mv numpy/__config__.py numpy/numpy/__config__.py
+  if [ "$engine" = pandas ]; then
+    folders+=("$PANDAS_SOURCE" pandas pandas-packages)
+  fi
+  for package; do
+    while read -r module file; do
+      printf 'X(%s, %s)\n' "$(dirname "$module" | tr / .)" "$(basename "$module")"
+      archives+=("$file")
+    done < <(extensions "$package")
+  done >"engine-$engine/extensions.inc"
+  while read -r file; do archives+=("$file"); done < <(find "$@" -name 'lib*.a' | sort)
+  native/python "$HERE/build/archive.py" "engine-$engine" python/Modules/config.c "engine-$engine/extensions.inc" \
+    "$PYTHON_SOURCE/Lib" "${folders[@]}" "$HERE/python"
+  for file in "$HERE"/src/*.c; do
+    objects+=("engine-$engine/$(basename "$file" .c).o")
+    "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib "-Iengine-$engine" \
+      "--embed-dir=engine-$engine" -c "$file" -o "${objects[-1]}"
+  done
+  archives+=(python/libpython3.13.a python/Modules/_decimal/libmpdec/libmpdec.a python/Modules/_hacl/libHacl_Hash_SHA2.a
+    python/Modules/expat/libexpat.a zlib/zlibmodule.o zlib/libz.a)
+  python3 "$HERE/build/collisions.py" "$NM" "$AR" "${objects[@]}" "${archives[@]}"
   # The stack comes first, so that overflowing it traps instead of writing over data. The list of features leaves out
   # bulk-memory, which the code uses all the same: the linker would clear static variables with it in a start function, and
   # that would wipe a heap image; without it they are zeros in the data.
-  "$WORK/bin/cxx" -mexec-model=reactor "${objects[@]}" "${LINKED[@]}" -ldl -lc-printscan-long-double -lwasi-emulated-signal \
+  "$WORK/bin/cxx" -mexec-model=reactor "${objects[@]}" "${archives[@]}" -ldl -lc-printscan-long-double -lwasi-emulated-signal \
     -lwasi-emulated-getpid -lwasi-emulated-process-clocks -lm -Wl,--import-memory -Wl,--export=__stack_pointer \
     -Wl,--max-memory=4294967296 -Wl,--stack-first -Wl,-z,stack-size=8388608 -Wl,--strip-debug -Wl,--fatal-warnings \
     -Wl,--no-check-features -Xlinker --features=multivalue,mutable-globals,nontrapping-fptoint,reference-types,sign-ext \
-    -o engine/engine.wasm
+    -o "engine-$engine/engine.wasm"
+}
+
+# Packs an engine for the repository.
+pack() { # ENGINE
+  local wasm=engine-$1/engine.wasm to=$HERE/prebuilt/$1
+  mkdir -p "$to"
+  zstd -q -19 -f "$wasm" -o "$to/engine.wasm.zst"
+  sha256sum "$wasm" | cut -d' ' -f1 >"$to/engine.sha256"
+  cp "engine-$1/modules.txt" "$to/modules.txt"
+  say "engine $1: $(cat "$to/engine.sha256"), $(stat -c %s "$wasm") bytes, packed $(stat -c %s "$to/engine.wasm.zst")"
 }
 
 find_toolchain
@@ -167,12 +214,11 @@ once native_python
 once python
 once zlib
 once numpy
-say link
-logged link link
-say pack
-mkdir -p "$HERE/prebuilt"
-zstd -q -19 --ultra -f engine/engine.wasm -o "$HERE/prebuilt/engine.wasm.zst"
-sha256sum engine/engine.wasm | cut -d' ' -f1 >"$HERE/prebuilt/engine.sha256"
-cp engine/modules.txt "$HERE/prebuilt/modules.txt"
+once pandas
+say "link numpy"
+logged link_numpy link numpy numpy/numpy
+say "link pandas"
+logged link_pandas link pandas numpy/numpy pandas/pandas
+pack numpy
+pack pandas
 python3 "$HERE/build/inputs.py" "$HERE" >"$HERE/prebuilt/inputs.sha256"
-say "engine $(cat "$HERE/prebuilt/engine.sha256"), $(stat -c %s engine/engine.wasm) bytes, packed $(stat -c %s "$HERE/prebuilt/engine.wasm.zst")"

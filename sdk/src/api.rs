@@ -22,8 +22,8 @@ use crate::manifest::{Config, Endpoint};
 pub struct Gateway {
     /// Version of the `titan` binary.
     pub version: String,
-    /// Digest of the engine it runs.
-    pub engine: String,
+    /// Digests of the engines it runs.
+    pub engines: Vec<String>,
 }
 
 /// Every service.

@@ -1,21 +1,41 @@
-//! The prebuilt engine: CPython and numpy as one Wasm core module, embedded in this crate.
+//! The prebuilt engines: CPython and numpy as one Wasm core module, and the same with pandas, embedded in this crate.
 //!
-//! The module is used in two halves. Its code, without any data, is compiled once a machine and imported by every
-//! version's component. Its static data is the memory a boot starts from. They are split here, so that
-//! instantiating the code never overwrites a heap image. How the module is made: `engine/README.md`.
+//! A version needs exactly one of them, the smallest that has what its endpoints import. An engine is used in two halves. Its
+//! code, without any data, is compiled once a machine and imported by every version's component. Its static data is the
+//! memory a boot starts from. They are split here, so that instantiating the code never overwrites a heap image. How the
+//! modules are made: `engine/README.md`.
 
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
-/// The engine as `engine/build.sh` made it.
-const PREBUILT: &[u8] = include_bytes!("../engine/prebuilt/engine.wasm.zst");
-const DIGEST: &str = include_str!("../engine/prebuilt/engine.sha256");
-const MODULES: &str = include_str!("../engine/prebuilt/modules.txt");
-
-/// The name under which components import the engine.
+/// The name under which components import their engine.
 pub const IMPORT: &str = "titan-engine";
+
+/// One engine, as `engine/build.sh` made it.
+#[derive(Debug)]
+pub struct Engine {
+    /// What tells it from the others: the largest package in it.
+    pub name: &'static str,
+    prebuilt: &'static [u8],
+    digest: &'static str,
+    modules: &'static str,
+}
+
+macro_rules! prebuilt {
+    ($name:literal) => {
+        Engine {
+            name: $name,
+            prebuilt: include_bytes!(concat!("../engine/prebuilt/", $name, "/engine.wasm.zst")),
+            digest: include_str!(concat!("../engine/prebuilt/", $name, "/engine.sha256")),
+            modules: include_str!(concat!("../engine/prebuilt/", $name, "/modules.txt")),
+        }
+    };
+}
+
+/// Every engine. Each has all modules of those before it.
+pub static ENGINES: [Engine; 2] = [prebuilt!("numpy"), prebuilt!("pandas")];
 
 /// The engine in its two halves.
 pub struct Parts {
@@ -36,14 +56,42 @@ pub enum EngineError {
     Form(String),
 }
 
-/// SHA-256 of the engine module, in hexadecimal. Heap images belong to exactly one engine.
-pub fn digest() -> &'static str {
-    DIGEST.trim()
-}
+impl Engine {
+    /// The engine of this name.
+    pub fn named(name: &str) -> Option<&'static Engine> {
+        ENGINES.iter().find(|engine| engine.name == name)
+    }
 
-/// Names of the Python modules the engine can import, sorted.
-pub fn modules() -> impl Iterator<Item = &'static str> {
-    MODULES.lines()
+    /// The engine of this digest.
+    pub fn of_digest(digest: &str) -> Option<&'static Engine> {
+        ENGINES.iter().find(|engine| engine.digest() == digest)
+    }
+
+    /// SHA-256 of the module, in hexadecimal. Heap images belong to exactly one engine.
+    pub fn digest(&self) -> &'static str {
+        self.digest.trim()
+    }
+
+    /// Names of the Python modules it can import, sorted.
+    pub fn modules(&self) -> impl Iterator<Item = &'static str> {
+        self.modules.lines()
+    }
+
+    /// The module whole, unpacked.
+    ///
+    /// # Errors
+    /// A damaged binary.
+    pub fn module(&self) -> Result<Vec<u8>, EngineError> {
+        Ok(zstd::decode_all(self.prebuilt)?)
+    }
+
+    /// The module in its two halves.
+    ///
+    /// # Errors
+    /// A damaged binary, or a module with passive data, a start function or computed addresses.
+    pub fn parts(&self) -> Result<Parts, EngineError> {
+        split(&self.module()?)
+    }
 }
 
 /// Where Titan keeps what it can make again: compiled engines, Python environments. `TITAN_CACHE` names another folder.
@@ -55,22 +103,6 @@ pub fn cache_dir() -> PathBuf {
             .map_or_else(|_| std::env::temp_dir(), |base| base.cache_dir())
             .join("titan"),
     }
-}
-
-/// The engine module whole, unpacked.
-///
-/// # Errors
-/// A damaged binary.
-pub fn module() -> Result<Vec<u8>, EngineError> {
-    Ok(zstd::decode_all(PREBUILT)?)
-}
-
-/// The engine module in its two halves.
-///
-/// # Errors
-/// A damaged binary, or a module with passive data, a start function or computed addresses.
-pub fn parts() -> Result<Parts, EngineError> {
-    split(&module()?)
 }
 
 fn split(wasm: &[u8]) -> Result<Parts, EngineError> {
@@ -116,6 +148,7 @@ fn without_data(wasm: &[u8]) -> Result<Vec<u8>, wasmparser::BinaryReaderError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
     use std::fs;
     use std::path::Path;
 
@@ -138,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_engine_was_built_from_the_sources_beside_it() {
+    fn the_engines_were_built_from_the_sources_beside_them() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("engine");
         let mut files = Vec::new();
         inputs(&root, &root, &mut files);
@@ -155,13 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn the_embedded_engine_is_the_one_its_digest_names() {
-        assert_eq!(sha256_hex(&module().unwrap()), digest());
+    fn every_engine_is_the_one_its_digest_names() {
+        for engine in &ENGINES {
+            assert_eq!(sha256_hex(&engine.module().unwrap()), engine.digest(), "{}", engine.name);
+        }
+    }
+
+    #[test]
+    fn every_engine_has_the_modules_of_those_before_it() {
+        for pair in ENGINES.windows(2) {
+            let larger: HashSet<_> = pair[1].modules().collect();
+            assert_eq!(pair[0].modules().find(|module| !larger.contains(module)), None, "{}", pair[1].name);
+        }
     }
 
     #[test]
     fn the_stack_pointer_is_the_only_state_outside_memory() {
-        let code = parts().unwrap().code;
+        ENGINES.iter().for_each(assert_state_is_memory);
+    }
+
+    fn assert_state_is_memory(engine: &Engine) {
+        let code = engine.parts().unwrap().code;
         let mut mutable = 0;
         for payload in Parser::new(0).parse_all(&code) {
             match payload.unwrap() {
@@ -189,8 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn the_engine_imports_only_what_serving_needs() {
-        for payload in Parser::new(0).parse_all(&module().unwrap()) {
+    fn engines_import_only_what_serving_needs() {
+        for engine in &ENGINES {
+            assert_imports_only_what_serving_needs(&engine.module().unwrap());
+        }
+    }
+
+    fn assert_imports_only_what_serving_needs(module: &[u8]) {
+        for payload in Parser::new(0).parse_all(module) {
             if let Payload::ImportSection(imports) = payload.unwrap() {
                 for import in imports.into_imports() {
                     let module = import.unwrap().module;

@@ -21,7 +21,7 @@ class ModulesTest(unittest.TestCase):
         self.folder = pathlib.Path(folder.name)
         sys.path.insert(0, folder.name)
         self.addCleanup(sys.path.remove, folder.name)
-        self.modules = Modules(ENGINE, self.folder)
+        self.modules = Modules([{"name": "numpy", "modules": ENGINE}], self.folder)
 
     def write(self, **files):
         for name, text in files.items():

@@ -21,14 +21,14 @@ def freeze(job, events):
     kernel = Kernel(events, out / "ipython")
     samples = kernel.run(job["cells"], job["endpoints"])
     events.send("stage", stage="capture")
-    modules = Modules(json.loads(Path(job["modules_file"]).read_text()), Path(job["notebook"]).parent)
+    modules = Modules(json.loads(Path(job["engines_file"]).read_text()), Path(job["notebook"]).parent)
     capture = Capture(kernel, modules, job["endpoints"])
     capture.search()
     events.send("stage", stage="models")
     models = capture.convert_models(out)
     events.send("stage", stage="state")
     captured = write_state(out / "state", capture, samples)
-    output = {"python": platform.python_version(), "captured": captured, "models": models, "samples": samples}
+    output = {"python": platform.python_version(), "engine": modules.engine(), "captured": captured, "models": models, "samples": samples}
     (out / "frozen.json").write_text(json.dumps(output))
 
 

@@ -54,11 +54,13 @@ def _never(test):
 
 
 class Modules:
-    """What can be imported in the engine. `local` collects {name: (is_package, file, source)} of the notebook's own
-    modules."""
+    """What can be imported in an engine. `engines` are [{name, modules}], each with the modules of those before it. `local`
+    collects {name: (is_package, file, source)} of the notebook's own modules."""
 
-    def __init__(self, engine, folder):
-        self._engine = frozenset(engine)
+    def __init__(self, engines, folder):
+        self._engines = [(engine["name"], frozenset(engine["modules"])) for engine in engines]
+        self._engine = self._engines[-1][1]
+        self._needed = set()
         self._folder = folder
         paths = sysconfig.get_paths()
         roots = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")] + [os.path.dirname(__file__)]
@@ -85,8 +87,15 @@ class Modules:
         spec = self._spec(name)
         if self._is_local(spec):
             return self._take(name, spec)
-        actual = getattr(sys.modules.get(name), "__name__", name)
-        return None if name in self._engine or actual in self._engine else name
+        for known in (name, getattr(sys.modules.get(name), "__name__", name)):
+            if known in self._engine:
+                self._needed.add(known)
+                return None
+        return name
+
+    def engine(self):
+        """The name of the smallest engine that has every module that was asked for."""
+        return next(name for name, modules in self._engines if self._needed <= modules)
 
     @staticmethod
     def _spec(name):

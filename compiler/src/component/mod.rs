@@ -82,12 +82,12 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// An encoder for the embedded engine, and the engine's static data: the heap image a boot starts from.
+    /// An encoder for `engine`, and the engine's static data: the heap image a boot starts from.
     ///
     /// # Errors
     /// See [`EncodeError`].
-    pub fn new() -> Result<(Encoder, HeapImage), EncodeError> {
-        let parts = engine::parts()?;
+    pub fn new(engine: &engine::Engine) -> Result<(Encoder, HeapImage), EncodeError> {
+        let parts = engine.parts()?;
         let engine = EngineType::read(&parts.code)?;
         let pages = engine.memory.minimum;
         Ok((Encoder { engine }, HeapImage { pages, segments: parts.data }))

@@ -18,7 +18,7 @@ fn wit_of(component: &[u8]) -> String {
 
 #[test]
 fn a_component_is_valid_and_describes_itself() {
-    let (encoder, image) = Encoder::new().unwrap();
+    let (encoder, image) = Encoder::new(&engine::ENGINES[0]).unwrap();
     for role in [Role::Version(&endpoints()), Role::Snapshot] {
         let component = encoder.encode(&image, role).unwrap();
         Validator::new_with_features(WasmFeatures::default()).validate_all(&component).unwrap();
@@ -31,7 +31,7 @@ fn a_component_is_valid_and_describes_itself() {
 
 #[test]
 fn the_same_image_gives_the_same_component() {
-    let (encoder, image) = Encoder::new().unwrap();
+    let (encoder, image) = Encoder::new(&engine::ENGINES[0]).unwrap();
     let encode = || encoder.encode(&image, Role::Version(&endpoints())).unwrap();
     assert_eq!(encode(), encode());
 }

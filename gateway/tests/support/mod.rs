@@ -53,7 +53,7 @@ pub fn sized_bundle(config: Config, pages: u32) -> Bundle {
         service: "compiled-under-another-name".into(),
         endpoints: endpoints.collect(),
         config,
-        engine: titan_sdk::engine::digest().into(),
+        engine: titan_sdk::engine::ENGINES[0].digest().into(),
         component: part("component.wasm", &component),
         models: Vec::new(),
         notebook: part("notebook.ipynb", b"{}"),

@@ -12,7 +12,6 @@ import functools
 import subprocess
 import sys
 
-
 def definitions(nm, file):
     """(symbol, archive, object) of every strong definition in an object file or an archive."""
     listing = subprocess.run([nm, "--defined-only", "--extern-only", "-A", file], capture_output=True, text=True, check=True)

@@ -36,8 +36,12 @@ debian
 python3 -m venv "$work/tools"
 "$work/tools/bin/pip" install --disable-pip-version-check --require-hashes --only-binary :all: -r "$build/tools.txt"
 "$work/tools/bin/python" "$build/fetch_sdist.py" numpy "$NUMPY_VERSION" "$folder/$NUMPY_SDIST"
+"$work/tools/bin/python" "$build/fetch_sdist.py" pandas "$PANDAS_VERSION" "$folder/$PANDAS_SDIST"
+rm -rf "$work/pandas-packages"
+"$work/tools/bin/pip" install --disable-pip-version-check --require-hashes --no-deps --target "$work/pandas-packages" \
+  -r "$build/pandas-packages.txt"
 cd "$folder"
-for file in *.orig.tar.?z python3.13*.debian.tar.?z numpy-*.tar.gz *.deb; do
+for file in *.orig.tar.?z python3.13*.debian.tar.?z numpy-*.tar.gz pandas-*.tar.gz *.deb; do
   [ -e "$file" ] || continue
   # A file without a hash is one that a change of versions.sh forgot.
   grep -q "  $file\$" "$build/sources.sha256" || { echo "$file has no hash in sources.sha256" >&2; exit 1; }

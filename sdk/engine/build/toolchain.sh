@@ -69,7 +69,7 @@ make_toolchain() {
 #!/bin/sh
 export _PYTHON_HOST_PLATFORM=wasi-wasm32 _PYTHON_PROJECT_BASE=$WORK/python
 export _PYTHON_SYSCONFIGDATA_NAME=_sysconfigdata__wasi_wasm32-wasi
-export PYTHONPATH=$WORK/python/build/lib.wasi-wasm32-3.13:\$(echo $WORK/tools/lib/python3*/site-packages)
+export PYTHONPATH=$WORK/python/build/lib.wasi-wasm32-3.13:$WORK/numpy-headers:\$(echo $WORK/tools/lib/python3*/site-packages)
 exec $WORK/native/python "\$@"
 SCRIPT
   chmod +x bin/*

@@ -13,3 +13,5 @@ NUMPY_VERSION=2.3.5
 NUMPY_SDIST=numpy-2.3.5.tar.gz
 # Debian's packages of this compiler. Another release gives other bytes.
 LLVM=22
+PANDAS_VERSION=2.3.3
+PANDAS_SDIST=pandas-2.3.3.tar.gz

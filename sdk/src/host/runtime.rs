@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
@@ -12,7 +12,7 @@ use super::instance::{CallError, Instance};
 use super::limits::Limits;
 use super::precompiled;
 use super::state::Host;
-use crate::engine;
+use crate::engine::{self, ENGINES};
 use crate::manifest::Endpoint;
 
 /// Stack for Wasm frames. Below 2 MiB runaway recursion in Python meets the end of the stack, a trap, before CPython's own
@@ -60,22 +60,44 @@ pub enum HostError {
 #[derive(Clone)]
 pub struct Runtime {
     engine: Engine,
-    core: Module,
+    /// Titan's engines by their place in [`ENGINES`], each compiled when it is first needed.
+    cores: Arc<[Mutex<Option<Module>>; ENGINES.len()]>,
+    cache: PathBuf,
 }
 
 impl Runtime {
-    /// Sets wasmtime up and compiles the engine, or maps it from the cache. Blocks: seconds the first time on a machine,
-    /// milliseconds afterwards.
+    /// Sets wasmtime up. Engines are compiled, or mapped from the cache, when the first program needs them; [`Runtime::ready`]
+    /// does it beforehand.
     ///
     /// # Errors
     /// See [`HostError`].
     pub fn new(options: &RuntimeOptions) -> Result<Runtime, HostError> {
         let start = |e: wasmtime::Error| HostError::Start(format!("{e:#}"), options.cache.clone());
         let engine = Engine::new(&config(options)).map_err(start)?;
-        let code = || Ok(engine::parts().map_err(wasmtime::Error::new)?.code);
-        let core = precompiled::module(&engine, &options.cache, engine::digest(), code).map_err(start)?;
         tick(&engine);
-        Ok(Runtime { engine, core })
+        Ok(Runtime { engine, cores: Arc::default(), cache: options.cache.clone() })
+    }
+
+    /// Compiles an engine, or maps it from the cache. Blocks: seconds the first time on a machine, milliseconds afterwards.
+    ///
+    /// # Errors
+    /// See [`HostError`].
+    pub fn ready(&self, engine: &engine::Engine) -> Result<(), HostError> {
+        self.core(engine).map(drop)
+    }
+
+    fn core(&self, engine: &engine::Engine) -> Result<Module, HostError> {
+        let index = ENGINES.iter().position(|known| known.digest() == engine.digest()).unwrap_or_default();
+        // Held while it compiles, so that nobody else compiles it too.
+        let mut core = self.cores[index].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(core) = &*core {
+            return Ok(core.clone());
+        }
+        let code = || Ok(engine.parts().map_err(wasmtime::Error::new)?.code);
+        let module = precompiled::module(&self.engine, &self.cache, engine.digest(), code);
+        let module = module.map_err(|e| HostError::Start(format!("{e:#}"), self.cache.clone()))?;
+        *core = Some(module.clone());
+        Ok(module)
     }
 
     /// wasmtime's own engine, for callers that make components which are not programs.
@@ -83,26 +105,27 @@ impl Runtime {
         &self.engine
     }
 
-    /// A linker that offers what `sdk/wit/world.wit` names, and the engine. No file system, no sockets.
+    /// A linker that offers what `sdk/wit/world.wit` names, and `engine`. No file system, no sockets.
     ///
     /// # Errors
-    /// None that depend on input.
-    pub fn linker(&self) -> wasmtime::Result<Linker<Host>> {
+    /// An engine that cannot be compiled.
+    pub fn linker(&self, engine: &engine::Engine) -> wasmtime::Result<Linker<Host>> {
         let mut linker = Linker::new(&self.engine);
         wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
         wasmtime_wasi_nn::wit::add_to_linker(&mut linker, Host::nn)?;
-        linker.root().module(engine::IMPORT, &self.core)?;
+        linker.root().module(engine::IMPORT, &self.core(engine).map_err(wasmtime::Error::new)?)?;
         Ok(linker)
     }
 
     /// Loads the component whose SHA-256 is `digest`. Its compiled form is kept in the folder `cache` under that digest;
-    /// only where it is missing is `component` asked for the bytes. `endpoints` are its exports in the order of their
-    /// indices. Blocks.
+    /// only where it is missing is `component` asked for the bytes. `engine` is the one it was made for, `endpoints` are its
+    /// exports in the order of their indices. Blocks.
     ///
     /// # Errors
     /// A component that cannot be read, is malformed, imports what the host lacks, or does not export every endpoint.
     pub fn load<B: AsRef<[u8]>>(
         &self,
+        engine: &engine::Engine,
         digest: &str,
         component: impl FnOnce() -> io::Result<B>,
         cache: &Path,
@@ -111,21 +134,31 @@ impl Runtime {
         let bytes = || component().map_err(wasmtime::Error::new);
         let component = precompiled::component(&self.engine, cache, digest, bytes)
             .map_err(|e| HostError::Component(format!("{e:#}")))?;
-        self.program(&component, endpoints)
+        self.program(engine, &component, endpoints)
     }
 
     /// As [`Runtime::load`], from bytes and without a trace on disk.
     ///
     /// # Errors
     /// As [`Runtime::load`].
-    pub fn load_bytes(&self, component: &[u8], endpoints: &[Endpoint]) -> Result<Program, HostError> {
+    pub fn load_bytes(
+        &self,
+        engine: &engine::Engine,
+        component: &[u8],
+        endpoints: &[Endpoint],
+    ) -> Result<Program, HostError> {
         let component = Component::new(&self.engine, component).map_err(|e| HostError::Component(format!("{e:#}")))?;
-        self.program(&component, endpoints)
+        self.program(engine, &component, endpoints)
     }
 
-    fn program(&self, component: &Component, endpoints: &[Endpoint]) -> Result<Program, HostError> {
+    fn program(
+        &self,
+        engine: &engine::Engine,
+        component: &Component,
+        endpoints: &[Endpoint],
+    ) -> Result<Program, HostError> {
         let refuse = |e: wasmtime::Error| HostError::Component(format!("{e:#}"));
-        let pre = self.linker().and_then(|linker| linker.instantiate_pre(component)).map_err(refuse)?;
+        let pre = self.linker(engine).and_then(|linker| linker.instantiate_pre(component)).map_err(refuse)?;
         let export = |endpoint: &Endpoint| {
             component
                 .get_export_index(None, &endpoint.name)

@@ -9,6 +9,8 @@ from marshal import loads
 
 import _titan
 
+_LIBRARY = "/lib/python3.13/"
+
 
 def _spec():
     # Python's own bootstrap, which is frozen, already holds the class; `importlib.machinery` would import more.
@@ -20,7 +22,8 @@ def _spec():
 class Importer:
     """A meta path finder and loader over `_titan.find`. There is one, used as a class."""
 
-    _names = _titan.modules()
+    # Names with a slash are those of packages' data files.
+    _names = frozenset(name for name in _titan.modules() if "/" not in name)
     _found = {}
 
     @classmethod
@@ -30,7 +33,12 @@ class Importer:
         package, _ = found = _titan.find(name)
         # Kept until it is run, so that a module inflates once.
         cls._found[name] = found
-        spec = cls._Spec(name, cls, origin="titan", is_package=package)
+        file = _LIBRARY + name.replace(".", "/") + ("/__init__.py" if package else ".py")
+        spec = cls._Spec(name, cls, origin=file, is_package=package)
+        # Gives the module a `__file__`, from which packages tell where their data is.
+        spec.has_location = True
+        if package:
+            spec.submodule_search_locations.append(file.removesuffix("/__init__.py"))
         return spec
 
     @staticmethod
@@ -52,6 +60,14 @@ class Importer:
     def is_package(cls, name):
         found = _titan.find(name)
         return found is not None and found[0]
+
+    @staticmethod
+    def get_data(path):
+        """The bytes of a package's data file."""
+        found = _titan.find(path)
+        if found is None:
+            raise FileNotFoundError(2, "No such file or directory", path)
+        return found[1]
 
     @staticmethod
     def get_source(name):
