@@ -2,7 +2,8 @@
 //!
 //! Format 1 is a tar archive (ustar headers) compressed with zstd. The entries come in this order: `manifest.json`, then every part in
 //! the order of [`Manifest::parts`] under the file names the manifest gives. Owner and group are 0, the mode is 0644,
-//! the time is the epoch, so the same parts are the same bytes.
+//! the time is the epoch, so the same parts are the same bytes. zstd's content checksum guards the manifest, which no digest
+//! covers, against damage on the way; it is no signature.
 //!
 //! A bundle is read into memory whole: parts are verified against the manifest's digests before anybody sees them.
 
@@ -17,6 +18,8 @@ pub const MEDIA_TYPE: &str = "application/vnd.titan.bundle";
 const MANIFEST: &str = "manifest.json";
 /// A manifest is read before anything vouches for its size.
 const MANIFEST_LIMIT: u64 = 4 << 20;
+/// What may follow the last entry: `tar` pads to 10 KiB.
+const PADDING_LIMIT: u64 = 1 << 20;
 /// Level 1 packs a heap image about as fast as it can be hashed; higher levels cost deploy time for a few percent.
 const ZSTD_LEVEL: i32 = 1;
 
@@ -69,7 +72,9 @@ impl Bundle {
     /// # Errors
     /// Those of `writer`.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
-        let mut archive = tar::Builder::new(zstd::Encoder::new(writer, ZSTD_LEVEL)?);
+        let mut packed = zstd::Encoder::new(writer, ZSTD_LEVEL)?;
+        packed.include_checksum(true)?;
+        let mut archive = tar::Builder::new(packed);
         append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?;
         for (part, data) in self.manifest.parts().zip(self.data()) {
             append(&mut archive, &part.file, data)?;
@@ -99,6 +104,10 @@ impl Bundle {
         if let Some(extra) = entries.next() {
             let file = extra?.path()?.display().to_string();
             return Err(BundleError::Part { file, problem: "is not in the manifest" });
+        }
+        // The checksum is compared at the end of the stream, which is where an archive's padding ends.
+        if io::copy(&mut archive.into_inner().take(PADDING_LIMIT), &mut io::sink())? == PADDING_LIMIT {
+            return Err(BundleError::Archive(io::Error::new(io::ErrorKind::InvalidData, "it does not end")));
         }
         let mut parts = parts.into_iter();
         let mut take = || parts.next().unwrap_or_default();
