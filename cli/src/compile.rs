@@ -9,9 +9,11 @@ use std::time::Duration;
 use anyhow::{anyhow, ensure};
 use bytesize::ByteSize;
 use titan_compiler::compile::{Compiled, compile};
+use titan_compiler::freeze::StateChoice;
 use titan_compiler::options::Options;
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
+use titan_sdk::manifest::State;
 
 use crate::args::{CompileArgs, Overrides};
 use crate::progress::Bars;
@@ -29,6 +31,7 @@ pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
         .map_err(|cause| anyhow!("{} cannot be written ({cause}): choose another file with -o", file.display()))?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}", frozen(&compiled))?;
+    writeln!(out, "{}", state(&compiled.state))?;
     writeln!(out, "compiled {service} to {} ({})", file.display(), size(bytes))?;
     writeln!(out, "{}", timing(&compiled.stages))?;
     Ok(())
@@ -69,6 +72,16 @@ pub fn frozen(compiled: &Compiled) -> String {
     let names = if names.is_empty() { "no variables".into() } else { names.join(", ") };
     let bytes = compiled.captured.iter().map(|variable| variable.bytes).sum();
     format!("frozen {names} ({}) in Python {}", size(bytes), compiled.python)
+}
+
+/// One line on how state lives between requests.
+pub fn state(choice: &StateChoice) -> String {
+    let (mode, effect) = match choice.mode {
+        State::Kernel => ("kernel", "requests are answered one at a time"),
+        State::Reuse => ("reuse", "requests are answered side by side"),
+        State::Fresh => ("fresh", "every request finds the state as it was deployed"),
+    };
+    format!("state: {mode}, because {}: {effect}", choice.why)
 }
 
 /// One line on how long each stage took.

@@ -21,7 +21,7 @@ const BUNDLE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 struct Upload {
     service: String,
     bytes: Vec<u8>,
-    /// What its notebook's endpoints reach, when it was compiled just now.
+    /// What its notebook's endpoints reach and how its state lives, when it was compiled just now.
     frozen: Option<String>,
     stages: Vec<(Stage, Duration)>,
 }
@@ -105,7 +105,8 @@ fn packed(args: &DeployArgs, mut bundle: Bundle, mut bytes: Vec<u8>) -> anyhow::
 
 fn compiled(args: &DeployArgs, progress: &Bars) -> anyhow::Result<Upload> {
     let compiled = compile::notebook(&args.source, &args.overrides, progress)?;
-    let (frozen, bytes) = (Some(compile::frozen(&compiled)), pack(&compiled.bundle)?);
+    let frozen = Some(format!("{}\n{}", compile::frozen(&compiled), compile::state(&compiled.state)));
+    let bytes = pack(&compiled.bundle)?;
     Ok(Upload { service: compiled.bundle.manifest.service, bytes, frozen, stages: compiled.stages })
 }
 

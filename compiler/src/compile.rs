@@ -12,12 +12,12 @@ use std::time::Duration;
 use titan_sdk::bundle::{Bundle, part};
 use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::inference::Graph;
-use titan_sdk::manifest::{FORMAT, Manifest, Model};
+use titan_sdk::manifest::{Config, FORMAT, Manifest, Model, State};
 
 use crate::component::Role;
 use crate::environment;
 use crate::error::CompileError;
-use crate::freeze::{self, Captured, Frozen, FrozenModel};
+use crate::freeze::{self, Captured, Frozen, FrozenModel, StateChoice};
 use crate::interrupt::Interrupt;
 use crate::notebook::Notebook;
 use crate::options::Options;
@@ -32,6 +32,8 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Compiled {
     /// Ready to be written or uploaded.
     pub bundle: Bundle,
+    /// How state lives between requests, as in the manifest, and why.
+    pub state: StateChoice,
     /// The variables the endpoints reach.
     pub captured: Vec<Captured>,
     /// The Python the notebook ran in: `3.11.7`.
@@ -51,7 +53,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     // Booting the engine takes a second, a minute the first time on a machine: that passes while the notebook runs.
     // The smallest engine does for most notebooks; which one it takes is known when it has run.
     let mut booting = (&ENGINES[0], boot(&ENGINES[0], options.cache.clone())?);
-    let Frozen { engine, state, models, captured, python } =
+    let Frozen { engine, state, models, choice, captured, python } =
         freeze::freeze(&notebook, &environment, &options.interrupt, &mut clock)?;
 
     clock.begin(Stage::Heap);
@@ -71,11 +73,13 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         name: model.name.clone(),
         part: part(&format!("models/{}.onnx", model.name), &model.onnx),
     };
+    let choice = settled(notebook.settings.state, choice);
+    let config = Config { state: choice.mode, ..notebook.settings.config };
     let manifest = Manifest {
         format: FORMAT,
         service: notebook.service,
         endpoints,
-        config: notebook.settings.config,
+        config,
         engine: engine.digest().into(),
         component: part("component.wasm", &component),
         models: models.iter().map(entry).collect(),
@@ -85,7 +89,17 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     manifest.check()?;
     let models = models.into_iter().map(|model| model.onnx).collect();
     let bundle = Bundle { manifest, component, models, notebook: notebook.bytes };
-    Ok(Compiled { bundle, captured, python, stages: clock.stop() })
+    Ok(Compiled { bundle, state: choice, captured, python, stages: clock.stop() })
+}
+
+/// The notebook's own word on state, or what its code calls for.
+fn settled(own: Option<State>, by_code: StateChoice) -> StateChoice {
+    let Some(mode) = own else { return by_code };
+    let mut why = "the config cell says so".to_owned();
+    if by_code.mode == State::Kernel && mode != State::Kernel {
+        why = format!("{why}, although {}", by_code.why);
+    }
+    StateChoice { mode, why }
 }
 
 /// Loads every model the way a gateway does, so that one it cannot serve fails here and not at the first request.

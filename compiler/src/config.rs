@@ -14,8 +14,10 @@ use titan_sdk::manifest::{Config, State};
 /// What a notebook asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
-    /// What the manifest keeps.
+    /// What the manifest keeps. Its `state` is settled when the notebook has run, see `state` here.
     pub config: Config,
+    /// How state lives between requests, if the notebook says so.
+    pub state: Option<State>,
     /// Shell commands that prepare the environment, run in the notebook's folder before its first cell.
     pub commands: Vec<String>,
 }
@@ -184,10 +186,10 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         cpu: keys.cpu.or(machine.cpu).map_or(default.cpu, |cpu| cpu.0),
         memory: keys.memory.or(machine.memory).map_or(default.memory, |memory| memory.0),
         timeout_ms: keys.timeout.map_or(default.timeout_ms, |timeout| timeout.0),
-        state: keys.state.unwrap_or(default.state),
+        state: default.state,
     };
     config.check().map_err(|e| e.to_string())?;
-    Ok(Settings { config, commands: keys.commands.unwrap_or_default() })
+    Ok(Settings { config, state: keys.state, commands: keys.commands.unwrap_or_default() })
 }
 
 fn one_line(error: &serde_norway::Error) -> String {
@@ -236,7 +238,8 @@ mod tests {
         assert_eq!(good("titan: v1"), Settings::default());
         assert_eq!(good("titan: v1").config.memory, 512_000_000);
         let all = good("titan: v1\ntimeout: 2min\nstate: kernel\nmemory: 1 GiB");
-        assert_eq!((all.config.timeout_ms, all.config.state, all.config.memory), (120_000, State::Kernel, 1 << 30));
+        assert_eq!((all.config.timeout_ms, all.state, all.config.memory), (120_000, Some(State::Kernel), 1 << 30));
+        assert_eq!(good("titan: v1\nstate: reuse").state, Some(State::Reuse));
         assert_eq!(good("titan: v1\ntimeout: 1.5\nmemory: 2000000").config.timeout_ms, 1500);
         assert_eq!(good("titan: v1\nmemory: 2G").config.memory, 2_000_000_000);
     }

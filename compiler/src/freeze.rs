@@ -12,6 +12,7 @@ use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use titan_sdk::engine::{ENGINES, Engine};
+use titan_sdk::manifest::State;
 
 use crate::environment::Environment;
 use crate::error::CompileError;
@@ -31,10 +32,21 @@ pub struct Frozen {
     pub state: Vec<u8>,
     /// Models, converted.
     pub models: Vec<FrozenModel>,
+    /// How state should live between requests.
+    pub choice: StateChoice,
     /// What was captured, for people.
     pub captured: Vec<Captured>,
     /// The image's Python: `3.11.7`.
     pub python: String,
+}
+
+/// How state should live between requests, by what the endpoints do to it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StateChoice {
+    /// Kernel or reuse.
+    pub mode: State,
+    /// The reason, a clause: `POST /count changes 'counter', which it reads (cell 5)`.
+    pub why: String,
 }
 
 /// A model of the notebook.
@@ -100,6 +112,7 @@ enum Event {
 struct Output {
     engine: String,
     python: String,
+    state: StateChoice,
     captured: Vec<Captured>,
     models: Vec<OutputModel>,
 }
@@ -248,6 +261,7 @@ fn read_output(out: &Path) -> Result<Frozen, CompileError> {
         engine,
         models: models.collect::<Result<_, CompileError>>()?,
         state: read(Path::new("state"))?,
+        choice: output.state,
         captured: output.captured,
         python: output.python,
     })

@@ -18,8 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) struct Pool {
     program: Program,
     limits: Limits,
-    /// Whether an instance answers more than one request.
-    reuse: bool,
+    state: State,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -70,7 +69,7 @@ impl Pool {
         Ok(Arc::new(Pool {
             program,
             limits,
-            reuse: state != State::Fresh,
+            state,
             permits: Arc::new(Semaphore::new(concurrency)),
             waiting: AtomicUsize::new(0),
             max_waiting,
@@ -80,7 +79,8 @@ impl Pool {
     }
 
     /// Calls endpoint number `endpoint` on an instance, as soon as it is this request's turn. `limit` bounds the call, not the
-    /// wait. Dropping the future, as when the client has gone, gives back all it took.
+    /// wait. Dropping the future, as when the client has gone, gives back all it took; but what a kernel has begun it
+    /// ends, since the state it would lose is not that client's alone.
     ///
     /// # Errors
     /// See [`PoolError`].
@@ -97,6 +97,21 @@ impl Pool {
             None => self.program.instantiate(self.limits.clone()).await?,
         };
         let lease = Lease { instance, permit, sound: false };
+        if self.state != State::Kernel {
+            return self.run(lease, endpoint, request, limit).await;
+        }
+        let (pool, request) = (Arc::clone(self), request.to_owned());
+        let run = tokio::spawn(async move { pool.run(lease, endpoint, &request, limit).await });
+        run.await.unwrap_or_else(|error| Err(CallError::Trap(error.to_string()).into()))
+    }
+
+    async fn run(
+        self: &Arc<Self>,
+        lease: Lease,
+        endpoint: usize,
+        request: &str,
+        limit: Duration,
+    ) -> Result<Result<Response, Failure>, PoolError> {
         let mut lease = scopeguard::guard(lease, |lease| self.take_back(lease));
         let result = lease.instance.call(endpoint, request, limit).await;
         lease.sound = result.is_ok();
@@ -129,7 +144,7 @@ impl Pool {
     }
 
     fn take_back(self: &Arc<Self>, lease: Lease) {
-        if lease.sound && self.reuse {
+        if lease.sound && self.state != State::Fresh {
             self.idle().push(lease.instance);
             // Only now may the next request look for an idle instance.
             drop(lease.permit);

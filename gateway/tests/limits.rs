@@ -4,9 +4,10 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use support::{Gateway, bundle, packed, small};
 use titan_gateway::Limits;
@@ -60,6 +61,23 @@ fn a_kernel_answers_one_request_at_a_time() {
     });
     counts.sort();
     assert_eq!(counts.concat(), "123456789");
+}
+
+#[test]
+fn a_kernel_keeps_its_state_when_a_client_leaves() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path());
+    gateway.deploy(Config { state: State::Kernel, timeout_ms: 60_000, ..small() });
+    assert_eq!(gateway.get("/demo/count").body, "1");
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(gateway.services).unwrap();
+        stream.write_all(b"GET /demo/wait HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        // Closed while its request runs: it takes longer than the gateway needs to notice.
+        let mut first = [0];
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        assert!(stream.read(&mut first).is_err(), "the answer takes longer");
+    }
+    assert_eq!(gateway.get("/demo/count").body, "2");
 }
 
 #[test]

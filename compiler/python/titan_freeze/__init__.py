@@ -25,3 +25,4 @@ Events go to standard output, one JSON object a line; all that the notebook prin
     models    [{name, file, kind}]: `file` is relative to `out`
     samples   {export name: the value of REQUEST when the endpoint's first cell was reached, or null}
 """
+    state     {mode, why}: how state should live between requests, "kernel" or "reuse", and the reason as a clause

@@ -13,6 +13,7 @@ from .events import Events
 from .kernel import Kernel
 from .modules import Modules
 from .state import write_state
+from .state_choice import choose
 
 
 def freeze(job, events):
@@ -28,7 +29,14 @@ def freeze(job, events):
     models = capture.convert_models(out)
     events.send("stage", stage="state")
     captured = write_state(out / "state", capture, samples)
-    output = {"python": platform.python_version(), "engine": modules.engine(), "captured": captured, "models": models, "samples": samples}
+    output = {
+        "python": platform.python_version(),
+        "engine": modules.engine(),
+        "state": choose(kernel.names, capture, {e["name"]: e["cell_indexes"] for e in job["endpoints"]}),
+        "captured": captured,
+        "models": models,
+        "samples": samples,
+    }
     (out / "frozen.json").write_text(json.dumps(output))
 
 

@@ -60,6 +60,10 @@ class CellReads:
         tree = compile(source, "<cell>", "exec", self._flags | ast.PyCF_ONLY_AST, dont_inherit=True)
         self.after = self._block(tree.body, known)
 
+    def note(self, name, known):
+        """Called for a variable that is read where only `known` are surely set."""
+        self.reads[name] = None
+
     def _block(self, statements, known):
         for statement in statements:
             visit = getattr(self, "_" + type(statement).__name__, self._simple)
@@ -72,13 +76,13 @@ class CellReads:
         for instruction in dis.get_instructions(code):
             name = instruction.argval
             if instruction.opname in _READS and name not in known:
-                self.reads[name] = None
+                self.note(name, known)
             elif instruction.opname in _WRITES:
                 known = known | {name}
             elif isinstance(name, types.CodeType):
                 for inner in global_reads(name):
                     if inner not in known and inner not in own:
-                        self.reads[inner] = None
+                        self.note(inner, known | own)
             if instruction.opname == "DELETE_NAME":
                 known = known - {name}
         return known

@@ -14,7 +14,7 @@ use titan_sdk::manifest::{Config, Endpoint, FORMAT, Manifest};
 use tokio::sync::oneshot;
 
 /// Export name, method, path, and the core function behind it.
-const ENDPOINTS: [(&str, &str, &str, &str); 9] = [
+const ENDPOINTS: [(&str, &str, &str, &str); 10] = [
     ("post-echo", "POST", "/echo", "echo"),
     ("get-users", "GET", "/users/:id", "echo"),
     ("get-count", "GET", "/count", "count"),
@@ -22,6 +22,7 @@ const ENDPOINTS: [(&str, &str, &str, &str); 9] = [
     ("get-fail", "GET", "/fail", "fail"),
     ("get-trap", "GET", "/trap", "trap"),
     ("get-spin", "GET", "/spin", "spin"),
+    ("get-wait", "GET", "/wait", "wait"),
     ("get-hoard", "GET", "/hoard", "hoard"),
     ("get-root", "GET", "/", "created"),
 ];

@@ -56,6 +56,12 @@
     (func (export "fail") (param i32 i32) (result i32) (call $fail))
     (func (export "trap") (param i32 i32) (result i32) unreachable)
     (func (export "spin") (param i32 i32) (result i32) (loop $again (br $again)) unreachable)
+    ;; Takes a tenth of a second or more.
+    (func (export "wait") (param i32 i32) (result i32)
+      (local $left i32)
+      (local.set $left (i32.const 300000000))
+      (loop $again (br_if $again (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))
+      (call $answer (i32.const 200) (i32.const 0) (i32.const 320) (i32.const 5)))
     ;; Takes 64 MB, and fails as Python does where it gets none.
     (func (export "hoard") (param i32 i32) (result i32)
       (if (i32.lt_s (memory.grow (i32.const 1000)) (i32.const 0)) (then (return (call $fail))))
