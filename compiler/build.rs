@@ -1,5 +1,6 @@
-//! The Python package is embedded as a folder, and only a build script can make cargo notice a file added to it.
+//! Python packages are embedded as folders, and only a build script can make cargo notice a file added to one.
 
 fn main() {
     println!("cargo::rerun-if-changed=python");
+    println!("cargo::rerun-if-changed=../sdk/engine/python/titan");
 }

@@ -134,6 +134,9 @@ pub struct Overrides {
     /// The service's name, instead of the notebook's
     #[arg(long, value_parser = service_name)]
     pub name: Option<String>,
+    /// Accept endpoints that answer otherwise than the notebook does
+    #[arg(long)]
+    pub no_verify: bool,
 }
 
 /// The gateway a command talks to.

@@ -13,7 +13,7 @@ use titan_compiler::freeze::StateChoice;
 use titan_compiler::options::Options;
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
-use titan_sdk::manifest::State;
+use titan_sdk::manifest::{Endpoint, Manifest, State};
 
 use crate::args::{CompileArgs, Overrides};
 use crate::progress::Bars;
@@ -32,6 +32,9 @@ pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", frozen(&compiled))?;
     writeln!(out, "{}", state(&compiled.state))?;
+    for line in endpoints(&compiled.bundle.manifest, "") {
+        writeln!(out, "{line}")?;
+    }
     writeln!(out, "compiled {service} to {} ({})", file.display(), size(bytes))?;
     writeln!(out, "{}", timing(&compiled.stages))?;
     Ok(())
@@ -42,6 +45,7 @@ pub fn notebook(path: &Path, overrides: &Overrides, progress: &dyn Progress) -> 
     let options = Options {
         image: overrides.image.clone(),
         name: overrides.name.clone(),
+        verify: !overrides.no_verify,
         interrupt: interrupt_on_signal()?,
         ..Options::default()
     };
@@ -82,6 +86,18 @@ pub fn state(choice: &StateChoice) -> String {
         State::Fresh => ("fresh", "every request finds the state as it was deployed"),
     };
     format!("state: {mode}, because {}: {effect}", choice.why)
+}
+
+/// One line an endpoint: method, path below `base`, and how it compared with the notebook, where that is known.
+pub fn endpoints(manifest: &Manifest, base: &str) -> Vec<String> {
+    let line = |endpoint: &Endpoint| {
+        let line = format!("{:6} {base}{}", endpoint.method, endpoint.path);
+        match manifest.parity.iter().find(|parity| parity.endpoint == endpoint.name) {
+            Some(parity) => format!("{line}  {}", parity.outcome),
+            None => line,
+        }
+    };
+    manifest.endpoints.iter().map(line).collect()
 }
 
 /// One line on how long each stage took.

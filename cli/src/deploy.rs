@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
 use titan_sdk::engine::ENGINES;
+use titan_sdk::manifest::Manifest;
 
 use crate::args::DeployArgs;
 use crate::compile::{self, timing};
@@ -19,7 +20,7 @@ const BUNDLE_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// A bundle on its way.
 struct Upload {
-    service: String,
+    manifest: Manifest,
     bytes: Vec<u8>,
     /// What its notebook's endpoints reach and how its state lives, when it was compiled just now.
     frozen: Option<String>,
@@ -55,7 +56,7 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     };
     progress.start(Stage::Upload);
     let since = Instant::now();
-    let deployed = client.deploy(&upload.service, &upload.bytes);
+    let deployed = client.deploy(&upload.manifest.service, &upload.bytes);
     let took = since.elapsed();
     progress.finish(Stage::Upload, took);
     let deployed = deployed?;
@@ -64,8 +65,8 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     if let Some(frozen) = upload.frozen {
         writeln!(out, "{frozen}")?;
     }
-    for endpoint in &deployed.endpoints {
-        writeln!(out, "{:6} /{}{}", endpoint.method, deployed.service, endpoint.path)?;
+    for line in compile::endpoints(&upload.manifest, &format!("/{}", deployed.service)) {
+        writeln!(out, "{line}")?;
     }
     writeln!(out, "deployed {} {}", deployed.service, deployed.version)?;
     let mut stages = upload.stages;
@@ -89,8 +90,10 @@ fn read_bundle(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Reads and verifies a bundle.
 fn check(args: &DeployArgs, bytes: &[u8]) -> anyhow::Result<Bundle> {
     let source = args.source.display();
-    if args.overrides.image.is_some() {
-        bail!("{source} is a bundle, already compiled: give --image with a notebook");
+    for (flag, given) in [("--image", args.overrides.image.is_some()), ("--no-verify", args.overrides.no_verify)] {
+        if given {
+            bail!("{source} is a bundle, already compiled: give {flag} with a notebook");
+        }
     }
     Bundle::read(bytes, u64::MAX).with_context(|| source.to_string())
 }
@@ -100,14 +103,14 @@ fn packed(args: &DeployArgs, mut bundle: Bundle, mut bytes: Vec<u8>) -> anyhow::
         bundle.manifest.service.clone_from(name);
         bytes = pack(&bundle)?;
     }
-    Ok(Upload { service: bundle.manifest.service, bytes, frozen: None, stages: Vec::new() })
+    Ok(Upload { manifest: bundle.manifest, bytes, frozen: None, stages: Vec::new() })
 }
 
 fn compiled(args: &DeployArgs, progress: &Bars) -> anyhow::Result<Upload> {
     let compiled = compile::notebook(&args.source, &args.overrides, progress)?;
     let frozen = Some(format!("{}\n{}", compile::frozen(&compiled), compile::state(&compiled.state)));
     let bytes = pack(&compiled.bundle)?;
-    Ok(Upload { service: compiled.bundle.manifest.service, bytes, frozen, stages: compiled.stages })
+    Ok(Upload { manifest: compiled.bundle.manifest, bytes, frozen, stages: compiled.stages })
 }
 
 fn pack(bundle: &Bundle) -> io::Result<Vec<u8>> {

@@ -21,6 +21,7 @@ use crate::freeze::{self, Captured, Frozen, FrozenModel, StateChoice};
 use crate::interrupt::Interrupt;
 use crate::notebook::Notebook;
 use crate::options::Options;
+use crate::parity::{self, Subject};
 use crate::progress::{Clock, Progress, Stage};
 use crate::snapshot::{SnapshotError, Snapshotter};
 
@@ -53,7 +54,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     // Booting the engine takes a second, a minute the first time on a machine: that passes while the notebook runs.
     // The smallest engine does for most notebooks; which one it takes is known when it has run.
     let mut booting = (&ENGINES[0], boot(&ENGINES[0], options.cache.clone())?);
-    let Frozen { engine, state, models, choice, captured, python } =
+    let Frozen { engine, state, models, choice, answers, captured, python } =
         freeze::freeze(&notebook, &environment, &options.interrupt, &mut clock)?;
 
     clock.begin(Stage::Heap);
@@ -63,7 +64,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     }
     let snapshotter = booted(&booting.1, &options.interrupt, progress)?;
     let memory = notebook.settings.config.memory;
-    let heap = snapshotter.freeze(&state, graphs, memory, &options.interrupt)?;
+    let heap = snapshotter.freeze(&state, graphs.clone(), memory, &options.interrupt)?;
 
     clock.begin(Stage::Component);
     options.interrupt.check()?;
@@ -75,6 +76,21 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     };
     let choice = settled(notebook.settings.state, choice);
     let config = Config { state: choice.mode, ..notebook.settings.config };
+
+    clock.begin(Stage::Verify);
+    let subject = Subject {
+        runtime: snapshotter.runtime(),
+        engine,
+        component: &component,
+        endpoints: &endpoints,
+        graphs,
+        config: &config,
+    };
+    let findings = parity::check(&subject, &answers, &options.interrupt)?;
+    if options.verify {
+        parity::refuse_differences(&findings, &endpoints)?;
+    }
+
     let manifest = Manifest {
         format: FORMAT,
         service: notebook.service,
@@ -84,6 +100,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         component: part("component.wasm", &component),
         models: models.iter().map(entry).collect(),
         notebook: part("notebook.ipynb", &notebook.bytes),
+        parity: findings.into_iter().map(|finding| finding.parity).collect(),
     };
     // A bundle that a gateway would refuse is not handed out.
     manifest.check()?;

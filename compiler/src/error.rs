@@ -150,6 +150,16 @@ pub enum CompileError {
     /// No component.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// Endpoints of the component answer otherwise than those of the notebook.
+    #[error(
+        "{endpoints} would answer otherwise than in the notebook (the differences are above): write it so that it does not depend on the machine or on a package's version, or deploy it all the same with --no-verify"
+    )]
+    Parity {
+        /// Methods and paths.
+        endpoints: String,
+        /// The differences.
+        detail: String,
+    },
     /// The caller asked to stop.
     #[error("interrupted: nothing was deployed")]
     Interrupted,
@@ -170,7 +180,8 @@ impl CompileError {
         match self {
             CompileError::Environment { detail, .. }
             | CompileError::Command { detail, .. }
-            | CompileError::Freeze { detail, .. } => Some(detail.trim_end()).filter(|text| !text.is_empty()),
+            | CompileError::Freeze { detail, .. }
+            | CompileError::Parity { detail, .. } => Some(detail.trim_end()).filter(|text| !text.is_empty()),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use serde_json::json;
 use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::manifest::State;
 
+use crate::answers::KernelAnswers;
 use crate::environment::Environment;
 use crate::error::CompileError;
 use crate::interrupt::Interrupt;
@@ -22,6 +24,10 @@ use crate::process::{self, Ended, Stream};
 use crate::progress::{Clock, Stage};
 
 static PACKAGE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/python/titan_freeze");
+/// The engine's own package. What runs cells in the engine runs them in the kernel too, when their answers are compared.
+static ENGINE_PACKAGE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../sdk/engine/python/titan");
+/// How long an endpoint may take for its sample request in the kernel. One that waits or computes longer is not compared.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What a notebook's endpoints need, taken from its kernel.
 #[derive(Clone, Debug)]
@@ -34,6 +40,8 @@ pub struct Frozen {
     pub models: Vec<FrozenModel>,
     /// How state should live between requests.
     pub choice: StateChoice,
+    /// What the endpoints answered in the kernel, of as many as it got to.
+    pub(crate) answers: Vec<KernelAnswers>,
     /// What was captured, for people.
     pub captured: Vec<Captured>,
     /// The image's Python: `3.11.7`.
@@ -80,6 +88,8 @@ struct Job<'a> {
     endpoints: Vec<JobEndpoint<'a>>,
     engines_file: &'a Path,
     out: &'a Path,
+    answer_seconds: f64,
+    memory: u64,
 }
 
 #[derive(Serialize)]
@@ -104,6 +114,8 @@ struct JobEndpoint<'a> {
 enum Event {
     Cell { index: u64, position: u64, of: u64 },
     Stage { stage: String },
+    Frozen,
+    Answers(KernelAnswers),
     Error { message: String, detail: String },
     Done,
 }
@@ -148,7 +160,7 @@ pub fn freeze(
             command.env(variable, value);
         }
     }
-    let (mut failure, mut done) = (None, false);
+    let (mut failure, mut frozen, mut done, mut answers) = (None, false, false, Vec::new());
     let ended = process::run(command, interrupt, |stream, line| {
         let event = if stream == Stream::Out { serde_json::from_str(line).ok() } else { None };
         match event {
@@ -156,6 +168,11 @@ pub fn freeze(
                 clock.progress().advance(position.saturating_sub(1), of, &format!("cell {index}"));
             }
             Some(Event::Stage { stage }) => begin(clock, &stage),
+            Some(Event::Frozen) => frozen = true,
+            Some(Event::Answers(of_one)) => {
+                answers.push(of_one);
+                clock.progress().advance(answers.len() as u64, notebook.endpoints.len() as u64, "");
+            }
             Some(Event::Error { message, detail }) => failure = Some(CompileError::Freeze { message, detail }),
             Some(Event::Done) => done = true,
             None => {
@@ -165,13 +182,15 @@ pub fn freeze(
         }
         false
     })?;
-    if let Some(failure) = failure {
-        return Err(failure);
+    let complete = done && ended.status.success();
+    match failure {
+        // What answers are missing the comparison will say.
+        _ if frozen && !complete => tracing::info!(?failure, cause = ended.cause(), "not every endpoint answered"),
+        Some(failure) => return Err(failure),
+        None if !complete => return Err(died(&ended)),
+        None => {}
     }
-    if !done || !ended.status.success() {
-        return Err(died(&ended));
-    }
-    read_output(&folder.path().join("out"))
+    read_output(&folder.path().join("out"), answers)
 }
 
 /// `run` has begun already, and a stage this titan does not know has no name to show.
@@ -180,6 +199,7 @@ fn begin(clock: &mut Clock<'_>, stage: &str) {
         "capture" => clock.begin(Stage::Capture),
         "models" => clock.begin(Stage::Models),
         "state" => clock.begin(Stage::State),
+        "answers" => clock.begin(Stage::Answers),
         _ => {}
     }
 }
@@ -192,6 +212,12 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
     let package = folder.join("titan_freeze");
     fs::create_dir(&package).map_err(failed(&package))?;
     PACKAGE.extract(&package).map_err(failed(&package))?;
+    let beside = package.join("titan");
+    fs::create_dir(&beside).map_err(failed(&beside))?;
+    for file in ENGINE_PACKAGE.files() {
+        let path = beside.join(file.path());
+        fs::write(&path, file.contents()).map_err(failed(&path))?;
+    }
     let engines_file = folder.join("engines.json");
     let modules = |engine: &Engine| json!({"name": engine.name, "modules": engine.modules().collect::<Vec<_>>()});
     let engines = serde_json::Value::from_iter(ENGINES.iter().map(modules));
@@ -208,6 +234,7 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
         after_cell: endpoint.after_cell,
         cell_indexes: &endpoint.cell_indexes,
     });
+    let config = &notebook.settings.config;
     let job = Job {
         notebook: &notebook.path,
         service: &notebook.service,
@@ -215,6 +242,8 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
         endpoints: endpoints.collect(),
         engines_file: &engines_file,
         out: &out,
+        answer_seconds: Duration::from_millis(config.timeout_ms).min(ANSWER).as_secs_f64(),
+        memory: config.memory,
     };
     let file = folder.join("job.json");
     let json = serde_json::to_vec(&job).map_err(|e| CompileError::Cache { path: file.clone(), cause: e.into() })?;
@@ -244,7 +273,7 @@ fn died(ended: &Ended) -> CompileError {
     }
 }
 
-fn read_output(out: &Path) -> Result<Frozen, CompileError> {
+fn read_output(out: &Path, answers: Vec<KernelAnswers>) -> Result<Frozen, CompileError> {
     let read = |file: &Path| {
         let path = out.join(file);
         fs::read(&path).map_err(|cause| CompileError::Read { path, cause })
@@ -262,6 +291,7 @@ fn read_output(out: &Path) -> Result<Frozen, CompileError> {
         models: models.collect::<Result<_, CompileError>>()?,
         state: read(Path::new("state"))?,
         choice: output.state,
+        answers,
         captured: output.captured,
         python: output.python,
     })

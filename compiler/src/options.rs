@@ -11,6 +11,8 @@ pub struct Options {
     pub image: Option<String>,
     /// The service's name instead of the file's stem.
     pub name: Option<String>,
+    /// Whether an endpoint that answers otherwise than the notebook does is an error. Endpoints are compared in any case.
+    pub verify: bool,
     /// Where environments, compiled engines and booted heaps are kept.
     pub cache: PathBuf,
     /// Asks the compile to stop.
@@ -19,6 +21,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { image: None, name: None, cache: titan_sdk::engine::cache_dir(), interrupt: Interrupt::never() }
+        Options {
+            image: None,
+            name: None,
+            verify: true,
+            cache: titan_sdk::engine::cache_dir(),
+            interrupt: Interrupt::never(),
+        }
     }
 }

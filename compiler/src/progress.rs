@@ -18,10 +18,14 @@ pub enum Stage {
     Models,
     /// Write the captured state.
     State,
+    /// Answer the endpoints' sample requests in the notebook's kernel.
+    Answers,
     /// Load the state into the engine and keep its heap.
     Heap,
     /// Encode the component and the bundle.
     Component,
+    /// Answer them in the component too, and compare.
+    Verify,
     /// Send the bundle to a gateway, which stores, loads and routes it.
     Upload,
 }
@@ -34,8 +38,10 @@ impl fmt::Display for Stage {
             Stage::Capture => "capture",
             Stage::Models => "models",
             Stage::State => "state",
+            Stage::Answers => "answers",
             Stage::Heap => "heap image",
             Stage::Component => "component",
+            Stage::Verify => "verify",
             Stage::Upload => "upload and load",
         })
     }

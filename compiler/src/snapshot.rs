@@ -92,6 +92,11 @@ impl Snapshotter {
         Ok(Snapshotter { sandbox, encoder, booted })
     }
 
+    /// The runtime that heap images are made on.
+    pub fn runtime(&self) -> &Runtime {
+        &self.sandbox.runtime
+    }
+
     /// The encoder for components around the heap images made here.
     pub fn encoder(&self) -> &Encoder {
         &self.encoder

@@ -151,6 +151,7 @@ impl Control {
                 endpoints: version.manifest.endpoints,
                 engine: version.manifest.engine,
                 notebook_sha256: version.manifest.notebook.sha256,
+                parity: version.manifest.parity,
             }
         };
         Ok(api::Versions { versions: versions.into_iter().map(describe).collect() })

@@ -15,7 +15,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::manifest::{Config, Endpoint};
+use crate::manifest::{Config, Endpoint, Parity};
 
 /// The gateway itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,9 @@ pub struct Version {
     pub engine: String,
     /// Digest of the notebook.
     pub notebook_sha256: String,
+    /// How its endpoints' answers compared with the notebook's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parity: Vec<Parity>,
 }
 
 /// Where a version is in its life.

@@ -32,6 +32,45 @@ pub struct Manifest {
     pub models: Vec<Model>,
     /// The notebook as it was deployed.
     pub notebook: Part,
+    /// How every endpoint's answer to its sample request compared with that of the notebook's kernel, in the order of
+    /// `endpoints`; empty where nothing was compared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parity: Vec<Parity>,
+}
+
+/// How an endpoint's answer compared with that of the notebook's kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parity {
+    /// The endpoint's export name.
+    pub endpoint: String,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What came of comparing an endpoint's two answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// They are the same.
+    Checked,
+    /// They differ, and it was deployed all the same.
+    Differs,
+    /// There was nothing to compare.
+    NotCheckable {
+        /// Why, in a few words.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Checked => f.write_str("checked"),
+            Outcome::Differs => f.write_str("differs"),
+            Outcome::NotCheckable { reason } => write!(f, "not checkable: {reason}"),
+        }
+    }
 }
 
 /// One HTTP endpoint of a version.
@@ -246,6 +285,7 @@ pub(crate) mod tests {
             component: part("component.wasm", b"component"),
             models: vec![Model { name: "model".into(), part: part("models/model.onnx", b"onnx") }],
             notebook: part("notebook.ipynb", b"{}"),
+            parity: Vec::new(),
         }
     }
 
@@ -275,6 +315,21 @@ pub(crate) mod tests {
             let error = manifest.check().unwrap_err().to_string();
             assert!(error.contains(text), "{error:?} should contain {text:?}");
         }
+    }
+
+    #[test]
+    fn parity_may_be_missing_and_is_read_as_written() {
+        let mut manifest = sample();
+        assert!(!serde_json::to_string(&manifest).unwrap().contains("parity"));
+        let reason = "it depends on time".into();
+        let outcome = Outcome::NotCheckable { reason };
+        assert_eq!(outcome.to_string(), "not checkable: it depends on time");
+        manifest.parity = vec![Parity { endpoint: "get-loss".into(), outcome }];
+        let json = serde_json::to_value(&manifest).unwrap();
+        let expected =
+            serde_json::json!([{"endpoint": "get-loss", "outcome": "not-checkable", "reason": "it depends on time"}]);
+        assert_eq!(json["parity"], expected);
+        assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
     }
 
     #[test]

@@ -12,6 +12,7 @@ from .errors import FreezeError
 from .events import Events
 from .kernel import Kernel
 from .modules import Modules
+from .parity import record
 from .state import write_state
 from .state_choice import choose
 
@@ -38,6 +39,9 @@ def freeze(job, events):
         "samples": samples,
     }
     (out / "frozen.json").write_text(json.dumps(output))
+    events.send("frozen")
+    events.send("stage", stage="answers")
+    record(kernel, capture, samples, events, job["answer_seconds"], job["memory"])
 
 
 def main():

@@ -64,6 +64,18 @@ class Endpoint:
         what = f"{self.label}: {type(error).__name__}: {error.msg} at {(line or '').strip()!r}"
         return FreezeError(f"{what}; correct the cell and deploy again")
 
+    def head(self, sample):
+        """As `titan.state` describes it."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "source": self.source,
+            "flags": self.flags,
+            "quiet": self.quiet,
+            "info": self.info,
+            "sample": sample,
+        }
+
     def trees(self):
         """The syntax trees of its cells."""
         return [ast.parse(text) for text in (self.source, self.info) if text]
@@ -203,6 +215,11 @@ class Capture:
         if id(base) not in self._arrays or array.size == 0 or base is array:
             return None
         return base if base.flags.c_contiguous or base.flags.f_contiguous else None
+
+    @property
+    def models(self):
+        """The models that travel."""
+        return [model for model, _ in self._models.values()]
 
     def model(self, model):
         """Called by the pickler. Models are converted when all are known."""

@@ -1,6 +1,7 @@
 """Runs the notebook's cells as a Jupyter kernel does."""
 
 import __future__
+import base64
 import json
 import os
 import sys
@@ -91,6 +92,14 @@ class Kernel:
     def is_quiet(self, source):
         """Whether a cell ends in a semicolon, which hides the value of its last expression."""
         return self._shell.displayhook.semicolon_at_end_of_expression(source)
+
+    def bundle(self, value):
+        """The MIME bundle by which a notebook shows `value`, as JSON bytes."""
+        forms, _ = self._shell.display_formatter.format(value)
+        for mime, form in forms.items():
+            if isinstance(form, bytes):
+                forms[mime] = base64.b64encode(form).decode()
+        return json.dumps(forms, default=repr).encode("utf-8", "backslashreplace")
 
     def run(self, cells, endpoints):
         """Runs every cell: {export name of an endpoint: REQUEST as its first cell is reached}."""

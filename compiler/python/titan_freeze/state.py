@@ -64,18 +64,7 @@ def _head(capture, cells, variables, samples):
         "modules": capture.modules.local,
         "imports": list(capture.imports),
         "sources": cells,
-        "endpoints": [
-            {
-                "method": endpoint.method,
-                "path": endpoint.path,
-                "source": endpoint.source,
-                "flags": endpoint.flags,
-                "quiet": endpoint.quiet,
-                "info": endpoint.info,
-                "sample": samples[endpoint.export],
-            }
-            for endpoint in capture.endpoints
-        ],
+        "endpoints": [endpoint.head(samples[endpoint.export]) for endpoint in capture.endpoints],
         "names": [variable.name for variable in variables],
     }
 

@@ -250,6 +250,7 @@ mod tests {
             component: part("component.wasm", component),
             models: Vec::new(),
             notebook: part("notebook.ipynb", b"{}"),
+            parity: Vec::new(),
         };
         Bundle { manifest, component: component.to_vec(), models: Vec::new(), notebook: b"{}".to_vec() }
     }

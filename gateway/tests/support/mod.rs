@@ -58,6 +58,7 @@ pub fn sized_bundle(config: Config, pages: u32) -> Bundle {
         component: part("component.wasm", &component),
         models: Vec::new(),
         notebook: part("notebook.ipynb", b"{}"),
+        parity: Vec::new(),
     };
     Bundle { manifest, component, models: Vec::new(), notebook: b"{}".to_vec() }
 }
