@@ -8,7 +8,7 @@ import functools
 import re
 import types
 
-from . import stand_ins
+from . import sklearn_classes, stand_ins
 from .references import is_reference
 
 # What Python itself makes when it makes a class, or takes from the class's first attributes.
@@ -65,8 +65,9 @@ def reduce(cls, modules, sources):
 def _attributes(cls, modules, sources):
     kept = {}
     for name, value in cls.__dict__.items():
-        if name in _MADE or isinstance(value, _DESCRIPTORS):
+        if name in _MADE or isinstance(value, _DESCRIPTORS) or sklearn_classes.is_generated(name, value):
             continue
+        value = sklearn_classes.as_written(value)
         if name == "__annotations__":
             value = annotations(value, modules)
         elif _is_generated(cls, name, value, sources):

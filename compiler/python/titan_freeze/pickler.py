@@ -57,6 +57,11 @@ class Pickler(pickle.Pickler):
             from . import keras_model
 
             self._keras = keras_model
+        self._estimators = None
+        if "sklearn" in sys.modules:
+            from .sklearn_model import Estimators
+
+            self._estimators = Estimators(stand_ins, modules.has)
 
     def reducer_override(self, value):
         if isinstance(value, type):
@@ -64,7 +69,7 @@ class Pickler(pickle.Pickler):
         reducer = self._reducers.get(type(value))
         if reducer is not None:
             return reducer(value)
-        return self._of_keras(value) or self._instance(value)
+        return self._of_keras(value) or self._of_sklearn(value) or self._instance(value)
 
     def _of_keras(self, value):
         """Models, and what comes of training and asking them, have stand-ins in the engine."""
@@ -77,6 +82,9 @@ class Pickler(pickle.Pickler):
         if self._keras.is_tensor(value):
             return stand_ins.tensor, (self._keras.tensor_array(value),)
         return None
+
+    def _of_sklearn(self, value):
+        return self._estimators and self._estimators.reduce(value)
 
     def _instance(self, value):
         """As pickle does it, but here an error knows the object it is about."""
@@ -104,7 +112,7 @@ class Pickler(pickle.Pickler):
             raise CannotTravel(value, "it is known by its name only", hints.remedy(value))
         missing = self._modules.missing(module)
         if missing is not None:
-            raise CannotTravel(value, f"it needs {missing}, which the engine does not have", hints.remedy(value))
+            raise CannotTravel(value, f"it needs {missing}", hints.remedy(value))
 
     def _builtin(self, function):
         if isinstance(function.__self__, types.ModuleType) or function.__self__ is None:
@@ -183,6 +191,9 @@ class Pickler(pickle.Pickler):
     def _class(self, cls):
         if cls in (type(None), type(...), type(NotImplemented)):
             return NotImplemented
+        stand_in = self._estimators and self._estimators.reduce_class(cls)
+        if stand_in:
+            return stand_in
         if is_reference(cls):
             self._check_reference(cls, cls.__module__)
             return NotImplemented

@@ -7,7 +7,9 @@ that name here, with a function for every method of `rebuild.Builder`. None is e
 import sys
 import types
 
-NAMES = "array class_ enum function history lru_cache model set_class set_function single_dispatch tensor view".split()
+NAMES = """
+    array class_ enum estimator_class function history lru_cache model set_class set_function single_dispatch tensor tree trees view
+""".split()
 
 
 def _stand_in(name):

@@ -123,6 +123,27 @@ class Builder:
 
         return Tensor(array)
 
+    @staticmethod
+    def estimator_class(family, name):
+        """The stand-in for a class of scikit-learn."""
+        from .sklearn import estimator_class
+
+        return estimator_class(family, name)
+
+    @staticmethod
+    def trees(*arrays):
+        """The trees of an ensemble of scikit-learn."""
+        from .sklearn.trees import Trees
+
+        return Trees(*arrays)
+
+    @staticmethod
+    def tree(*parts):
+        """One of such trees."""
+        from .sklearn.trees import Tree
+
+        return Tree(*parts)
+
     def class_(self, meta, name, bases, attributes):
         """A class with the attributes that must be there from the start."""
         return self._create(meta, name, bases, attributes)

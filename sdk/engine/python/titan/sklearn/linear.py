@@ -139,13 +139,8 @@ class SGDOneClass(Frozen):
         return np.where(self.decision_function(X) >= 0, 1, -1).astype(np.int32)
 
 
-class QuadraticDiscriminant(ProbableClassifier):
-    def _scores(self, X):
-        X = self._check(X)
-        parts = zip(self.rotations_, self.scalings_, self.means_)
-        norms = np.stack([(((X - mean) @ (r * s**-0.5)) ** 2).sum(axis=1) for r, s, mean in parts], axis=1)
-        volumes = np.array([np.log(s).sum() for s in self.scalings_])
-        return -0.5 * (norms + volumes) + np.log(self.priors_)
+class Discriminant(ProbableClassifier):
+    """Decides by `_scores`: logarithms of posteriors, one a class, up to a constant."""
 
     def decision_function(self, X):
         scores = self._scores(X)
@@ -161,6 +156,15 @@ class QuadraticDiscriminant(ProbableClassifier):
 
     def predict_proba(self, X):
         return np.exp(self.predict_log_proba(X))
+
+
+class QuadraticDiscriminant(Discriminant):
+    def _scores(self, X):
+        X = self._check(X)
+        parts = zip(self.rotations_, self.scalings_, self.means_)
+        norms = np.stack([(((X - mean) @ (r * s**-0.5)) ** 2).sum(axis=1) for r, s, mean in parts], axis=1)
+        volumes = np.array([np.log(s).sum() for s in self.scalings_])
+        return -0.5 * (norms + volumes) + np.log(self.priors_)
 
 
 class PartialLeastSquares(Regressor, Transformer):

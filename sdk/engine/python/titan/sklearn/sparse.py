@@ -82,3 +82,9 @@ class Sparse:
 def dense(result):
     """The array of what a transformer returned."""
     return result.toarray() if isinstance(result, Sparse) else result
+
+
+def joined(parts):
+    """Matrices side by side: sparse if one of them is."""
+    result = np.hstack([dense(part) for part in parts])
+    return Sparse(result) if any(isinstance(part, Sparse) for part in parts) else result

@@ -1,4 +1,4 @@
-"""Decision trees, and everything that is grown from them.
+"""Decision trees and forests.
 
 All trees of an ensemble lie in the same arrays (`Trees`), and a sample walks down all of them at once: one pass over the arrays
 a level, whatever the number of trees.
@@ -6,12 +6,9 @@ a level, whatever the number of trees.
 
 import numpy as np
 
-from .base import Classifier, Frozen, ProbableClassifier, Regressor, Transformer
-from .functions import expit, logit, softmax, two_columns
-from .inputs import rows, take
-from .sparse import dense
+from .base import Frozen, ProbableClassifier, Regressor, Transformer
 
-_CELLS = 1 << 18
+CELLS = 1 << 18
 """Samples times trees that are walked at once, which bounds the memory it takes."""
 
 
@@ -29,7 +26,7 @@ class Trees:
         """The leaf of each sample in each of the `trees`: (samples, trees)."""
         roots = self.roots[trees]
         found = np.empty((len(X), len(roots)), np.intp)
-        step = max(1, _CELLS // len(roots))
+        step = max(1, CELLS // len(roots))
         for start in range(0, len(X), step):
             found[start : start + step] = self._walk(X[start : start + step], roots)
         return found
@@ -89,14 +86,14 @@ class Tree:
     def _children(self, children):
         nodes = self._nodes()
         leaf = self.trees.left[nodes] == np.arange(nodes.start, nodes.stop)
-        return np.where(leaf, -1, children[nodes] - nodes.start)
+        return np.where(leaf, -1, children[nodes] - nodes.start).astype(np.int64)
 
     children_left = property(lambda self: self._children(self.trees.left))
     children_right = property(lambda self: self._children(self.trees.right))
 
     @property
     def feature(self):
-        return np.where(self.children_left == -1, -2, self.trees.feature[self._nodes()])
+        return np.where(self.children_left == -1, -2, self.trees.feature[self._nodes()]).astype(np.int64)
 
     @property
     def threshold(self):
@@ -161,7 +158,7 @@ class Forest(Frozen):
         X = self._matrix(X)
         total = np.zeros((len(X), *self.trees.value.shape[1:]))
         count = len(self.trees.roots)
-        step = max(1, _CELLS // count)
+        step = max(1, CELLS // count)
         for start in range(0, len(X), step):
             # Tree after tree, as scikit-learn adds.
             for leaves in self.trees.leaves(X[start : start + step]).T:
@@ -228,149 +225,3 @@ def _average_path_length(samples):
     if samples <= 2:
         return float(samples == 2)
     return 2.0 * (np.log(samples - 1.0) + np.euler_gamma) - 2.0 * (samples - 1.0) / samples
-
-
-class Boosted(Frozen):
-    """Gradient boosting: `trees` lie stage after stage, `outputs` of them a stage."""
-
-    def _sum(self, X, raw, rate):
-        outputs = raw.shape[1]
-        step = max(1, _CELLS // len(self.trees.roots))
-        for start in range(0, len(X), step):
-            for number, leaves in enumerate(self.trees.leaves(X[start : start + step]).T):
-                raw[start : start + step, number % outputs] += rate * self.trees.value[leaves, 0, 0]
-        return raw
-
-    def _start(self, X):
-        """What `init_` says, as the raw prediction of the loss's link."""
-        if isinstance(self.init_, str):
-            return np.zeros((rows(X), self.outputs))
-        if not isinstance(self, Classifier):
-            return self.init_.predict(X).astype(np.float64).reshape(-1, 1)
-        p = self.init_.predict_proba(X)
-        p = p if self.link == "multinomial_logit" else p[:, 1]
-        p = np.clip(p.astype(np.float64), np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-        if self.link == "multinomial_logit":
-            # Logarithms less their mean: the geometric mean of the probabilities is the unit.
-            logs = np.log(p)
-            return logs - logs.mean(axis=1, keepdims=True)
-        return (logit(p) if self.link == "logit" else logit(p) / 2).reshape(-1, 1)
-
-    def _raw(self, X):
-        X = self._check(X, dtype=np.float32)
-        return self._sum(X, self._start(X), self.learning_rate)
-
-
-class _BoostedClassifier(ProbableClassifier):
-    threshold = staticmethod(lambda raw: raw >= 0)
-
-    def decision_function(self, X):
-        raw = self._raw(X)
-        return raw[:, 0] if raw.shape[1] == 1 else raw
-
-    def predict(self, X):
-        raw = self.decision_function(X)
-        return self.classes_[self.threshold(raw).astype(int) if raw.ndim == 1 else raw.argmax(axis=1)]
-
-    def predict_proba(self, X):
-        raw = self._raw(X)
-        if raw.shape[1] > 1:
-            return softmax(raw)
-        return two_columns(expit(raw[:, 0] if self.link == "logit" else 2 * raw[:, 0]))
-
-
-class BoostedClassifier(Boosted, _BoostedClassifier):
-    pass
-
-
-class BoostedRegressor(Boosted, Regressor):
-    def predict(self, X):
-        return self._raw(X).ravel()
-
-
-class HistogramBoosted(Boosted):
-    def _raw(self, X):
-        if self._preprocessor is None:
-            X = self._check(X, dtype=np.float64, missing="all")
-        else:
-            X = dense(self._preprocessor.transform(X)).astype(np.float64, copy=False)
-        start = np.zeros((len(X), self.outputs)) + self._baseline_prediction
-        return self._sum(X, start, 1.0)
-
-
-class HistogramClassifier(HistogramBoosted, _BoostedClassifier):
-    threshold = staticmethod(lambda raw: raw > 0)
-
-
-class HistogramRegressor(HistogramBoosted, Regressor):
-    def predict(self, X):
-        raw = self._raw(X).ravel()
-        return np.exp(raw) if self.link == "log" else raw
-
-
-class AdaBoostClassifier(ProbableClassifier):
-    def decision_function(self, X):
-        X = self._check(X, dtype=None, missing="all")
-        classes, count = self.classes_[:, None], self.n_classes_
-        if count == 1:
-            return np.zeros((len(X), 1))
-        votes = (
-            np.where((estimator.predict(X) == classes).T, weight, -1 / (count - 1) * weight)
-            for estimator, weight in zip(self.estimators_, self.estimator_weights_)
-        )
-        total = sum(votes) / self.estimator_weights_.sum()
-        if count > 2:
-            return total
-        total[:, 0] *= -1
-        return total.sum(axis=1)
-
-    def predict(self, X):
-        scores = self.decision_function(X)
-        places = (scores > 0).astype(np.intp) if self.n_classes_ == 2 else scores.argmax(axis=1)
-        return self.classes_.take(places, axis=0)
-
-    def predict_proba(self, X):
-        if self.n_classes_ == 1:
-            return np.ones((rows(X), 1))
-        scores = self.decision_function(X)
-        scores = np.stack([-scores, scores], axis=1) / 2 if self.n_classes_ == 2 else scores / (self.n_classes_ - 1)
-        return softmax(scores)
-
-
-class AdaBoostRegressor(Regressor):
-    def predict(self, X):
-        X = self._check(X, dtype=None, missing="all")
-        predictions = np.stack([estimator.predict(X) for estimator in self.estimators_], axis=1)
-        order = predictions.argsort(axis=1)
-        weights = self.estimator_weights_[order].cumsum(axis=1)
-        middle = (weights >= 0.5 * weights[:, -1:]).argmax(axis=1)
-        samples = np.arange(len(predictions))
-        return predictions[samples, order[samples, middle]]
-
-
-class _Bagging(Frozen):
-    def _parts(self, X):
-        X = self._check(X, dtype=None, missing="all")
-        for estimator, features in zip(self.estimators_, self.estimators_features_):
-            yield estimator, take(X, features)
-
-
-class BaggingClassifier(_Bagging, ProbableClassifier):
-    def predict_proba(self, X):
-        total = np.zeros((rows(X), self.n_classes_))
-        for estimator, part in self._parts(X):
-            if hasattr(estimator, "predict_proba"):
-                total[:, estimator.classes_] += estimator.predict_proba(part)
-            else:
-                total[np.arange(len(total)), estimator.predict(part)] += 1
-        return total / self.n_estimators
-
-    def decision_function(self, X):
-        return sum(estimator.decision_function(part) for estimator, part in self._parts(X)) / self.n_estimators
-
-
-class BaggingRegressor(_Bagging, Regressor):
-    def predict(self, X):
-        return sum(estimator.predict(part) for estimator, part in self._parts(X)) / self.n_estimators
-
-
