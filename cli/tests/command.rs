@@ -48,8 +48,9 @@ fn what_is_printed_can_be_read_by_scripts() {
     let stdout = succeed(&output);
     let lines: Vec<&str> = stdout.lines().collect();
     assert!(lines[0].starts_with("frozen x ("), "{stdout}");
-    assert_eq!(lines[1..3], ["GET    /other/x", "deployed other v1"]);
-    assert!(lines[3].starts_with("stages: environment ") && lines[3].contains("upload and load "), "{stdout}");
+    assert!(lines[1].starts_with("state: reuse, because "), "{stdout}");
+    assert_eq!(lines[2..4], ["GET    /other/x  checked", "deployed other v1"]);
+    assert!(lines[4].starts_with("stages: environment ") && lines[4].contains("upload and load "), "{stdout}");
     assert_eq!(gateway.get("/other/x").body, "1\n");
 
     // A bundle takes another name without being compiled again.

@@ -16,6 +16,17 @@ pub(crate) fn same(one: &Response, other: &Response) -> bool {
     one.status == other.status && headers(one) == headers(other) && same_body(&one.body, &other.body)
 }
 
+/// Whether two bodies are the same words in another order, and all else is the same.
+pub(crate) fn rearranged(one: &Response, other: &Response) -> bool {
+    fn words(body: &[u8]) -> Vec<&[u8]> {
+        let separates = |byte: &u8| byte.is_ascii_whitespace() || b",;:()[]{}'\"".contains(byte);
+        let mut words: Vec<_> = body.split(separates).filter(|word| !word.is_empty()).collect();
+        words.sort_unstable();
+        words
+    }
+    one.status == other.status && headers(one) == headers(other) && words(&one.body) == words(&other.body)
+}
+
 /// The names of headers are the same in any case, and come in any order.
 fn headers(response: &Response) -> BTreeSet<(String, &str)> {
     response.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect()
@@ -200,6 +211,14 @@ mod tests {
         assert!(!same(&one, &response(200, &[("x-kind", "new"), ("content-type", "text/plain")], "x")));
         assert!(!same(&one, &response(201, &[("x-kind", "New"), ("content-type", "text/plain")], "x")));
         assert!(!same(&one, &response(201, &[("content-type", "text/plain")], "x")));
+    }
+
+    #[test]
+    fn the_same_words_may_be_rearranged() {
+        let [one, other] = ["{'a', 'b c'}\n", "{'b c', 'a'}\n"].map(|body| response(200, &[], body));
+        assert!(rearranged(&one, &other) && !same(&one, &other));
+        assert!(!rearranged(&one, &response(200, &[], "{'a', 'b'}\n")));
+        assert!(!rearranged(&one, &response(201, &[], "{'b c', 'a'}\n")));
     }
 
     proptest! {

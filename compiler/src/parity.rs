@@ -16,11 +16,15 @@ use titan_sdk::inference::Graph;
 use titan_sdk::manifest::{Config, Endpoint, Outcome, Parity};
 
 use crate::answers::{Answer, KernelAnswers};
-use crate::comparison::same;
+use crate::comparison::{rearranged, same};
 use crate::error::CompileError;
 use crate::interrupt::Interrupt;
 use crate::snapshot::SnapshotError;
 
+/// As `titan_freeze.outside` calls what only explains that the same words come in another order.
+const ORDER: &str = "the order of sets";
+/// And what the notebook has and no version does.
+const NETWORK: &str = "the network";
 /// Lines of a difference that are shown, and characters of a line.
 const SHOWN: (usize, usize) = (40, 200);
 /// Characters of an exception that are shown in a reason.
@@ -145,23 +149,31 @@ fn judge(kernel: &KernelAnswers, ours: &Answer) -> Finding {
     if let (Answer::Raised(theirs), Answer::Raised(ours)) = (theirs, ours) {
         return Finding::not_checkable(if kernel.mock { both_raise(theirs, ours) } else { "no mock REQUEST".into() });
     }
-    let outside = kernel.outside.join(" and ");
     if !kernel.answers.iter().all(|other| agree(theirs, other)) {
-        return Finding::not_checkable(match outside.as_str() {
-            "" => "its answers differ from one call to the next".into(),
-            outside => format!("it depends on {outside}"),
-        });
+        let reason = depends_on(&kernel.outside);
+        return Finding::not_checkable(reason.unwrap_or("its answers differ from one call to the next".into()));
     }
     if agree(theirs, ours) {
         return Finding::new(Outcome::Checked, None);
     }
     // Time and chance change an answer, but break no endpoint: one that answers in the notebook and fails in a version
     // fails for another reason. The network is there in the notebook only.
-    let broken = matches!(ours, Answer::Raised(_)) && !outside.contains("network");
-    if !outside.is_empty() && !broken {
-        return Finding::not_checkable(format!("it depends on {outside}"));
+    let broken = matches!(ours, Answer::Raised(_));
+    let explains = |what: &&String| match what.as_str() {
+        ORDER => matches!((theirs, ours), (Answer::Response(one), Answer::Response(other)) if rearranged(one, other)),
+        NETWORK => true,
+        _ => !broken,
+    };
+    if let Some(reason) = depends_on(kernel.outside.iter().filter(explains)) {
+        return Finding::not_checkable(reason);
     }
     Finding::new(Outcome::Differs, Some(difference(theirs, ours)))
+}
+
+/// A reason, if there is anything it depends on.
+fn depends_on<'a>(outside: impl IntoIterator<Item = &'a String>) -> Option<String> {
+    let outside: Vec<_> = outside.into_iter().map(String::as_str).collect();
+    (!outside.is_empty()).then(|| format!("it depends on {}", outside.join(" and ")))
 }
 
 fn agree(one: &Answer, other: &Answer) -> bool {
@@ -182,7 +194,7 @@ fn both_raise(theirs: &str, ours: &str) -> String {
     if kind(theirs) == kind(ours) {
         format!("it raises {} in both", shown(theirs))
     } else {
-        format!("it raises {} in the notebook and {} in the component", shown(theirs), shown(ours))
+        format!("it fails in both: {} in the notebook, {} in the component", kind(theirs), kind(ours))
     }
 }
 
@@ -265,13 +277,20 @@ mod tests {
             // It breaks, whatever it depends on.
             (&["time"], [&a, &a], &error, "differs"),
             (&["the network"], [&a, &a], &error, "not checkable: it depends on the network"),
+            (
+                &["the order of sets"],
+                [&said("{1, 2}"), &said("{1, 2}")],
+                &said("{2, 1}"),
+                "not checkable: it depends on the order of sets",
+            ),
+            (&["the order of sets"], [&a, &a], &b, "differs"),
             (&[], [&error, &error], &a, "differs"),
             (&[], [&error, &error], &error, "not checkable: it raises KeyError: 'x' in both"),
             (
                 &[],
                 [&error, &error],
                 &raised("TypeError: no"),
-                "not checkable: it raises KeyError: 'x' in the notebook and TypeError: no in the component",
+                "not checkable: it fails in both: KeyError in the notebook, TypeError in the component",
             ),
         ] {
             let finding = judge(&kernel(outside, &[first.clone(), second.clone()]), ours);

@@ -1,4 +1,5 @@
-"""What an endpoint's answer may depend on beside its request and the notebook's variables: time, chance, network, files.
+"""What an endpoint's answer may depend on beside its request and the notebook's variables: time, chance, network, files,
+and the order of sets, which in Python is another in every process.
 
 Found by the names its code reaches, through functions and classes of the notebook and of files beside it. So it may
 be said of code that never gets there: it explains an answer that differs, and excuses nothing by itself.
@@ -10,7 +11,8 @@ import types
 
 from .names import attributes, global_reads
 
-TIME, CHANCE, NETWORK, FILES, IDENTITY = "time", "randomness", "the network", "files", "hash() or id()"
+TIME, CHANCE, NETWORK, FILES = "time", "randomness", "the network", "files"
+IDENTITY, ORDER = "hash() or id()", "the order of sets"
 
 _MODULES = {
     "time": TIME,
@@ -38,7 +40,8 @@ _ATTRIBUTES = {
     "scandir": FILES,
     "iterdir": FILES,
 }
-_BUILTINS = {"open": FILES, "hash": IDENTITY, "id": IDENTITY}
+_BUILTINS = {"open": FILES, "hash": IDENTITY, "id": IDENTITY, "set": ORDER, "frozenset": ORDER}
+_INSTRUCTIONS = {"BUILD_SET": ORDER, "SET_ADD": ORDER}
 
 
 class Reach:
@@ -64,8 +67,10 @@ class Reach:
                 self._value(variables[name], names)
             else:
                 self._note(_BUILTINS.get(name))
-        for module in _imported(code):
-            self._module(module, names)
+        for instruction in _instructions(code):
+            self._note(_INSTRUCTIONS.get(instruction.opname))
+            if instruction.opname == "IMPORT_NAME":
+                self._module(instruction.argval, names)
 
     def _note(self, what):
         if what is not None and what not in self.outside:
@@ -88,11 +93,10 @@ class Reach:
         if id(value) in self._seen:
             return
         self._seen.add(id(value))
-        module = getattr(value, "__module__", None)
-        if not isinstance(module, str):
-            # Methods of C, as `random.random`, know the object they belong to.
-            module = type(getattr(value, "__self__", value)).__module__
-        if module not in self._local:
+        module = _module_of(value)
+        if isinstance(value, (set, frozenset)):
+            self._note(ORDER)
+        elif module not in self._local:
             self._module(module, names)
         elif isinstance(value, types.FunctionType):
             self._function(value)
@@ -120,11 +124,19 @@ class Reach:
                     self._value(part, self.names)
 
 
-def _imported(code):
-    """The modules that the code, or code within it, imports."""
-    for instruction in dis.get_instructions(code):
-        if instruction.opname == "IMPORT_NAME":
-            yield instruction.argval
+def _module_of(value):
+    try:
+        module = getattr(value, "__module__", None)
+        # Methods of C, as `random.random`, know the object they belong to.
+        return module if isinstance(module, str) else type(getattr(value, "__self__", value)).__module__
+    except Exception:
+        # An object may answer with anything.
+        return type(value).__module__
+
+
+def _instructions(code):
+    """The instructions of the code, and of code within it."""
+    yield from dis.get_instructions(code)
     for part in code.co_consts:
         if isinstance(part, types.CodeType):
-            yield from _imported(part)
+            yield from _instructions(part)
