@@ -44,22 +44,22 @@ pub(crate) enum Annotation {
     ResponseInfo { method: String, path: String },
 }
 
-/// The annotation `source` begins with, if any.
+/// The annotation `source` begins with, if any. Case counts: `# get /tmp/data` is a comment like any other.
 pub(crate) fn annotation(source: &str) -> Option<Annotation> {
     let mut words = source.trim_start().lines().next()?.split_whitespace();
     if words.next()? != "#" {
         return None;
     }
-    let mut word = words.next()?;
-    let info = word.eq_ignore_ascii_case("ResponseInfo");
+    let mut method = words.next()?;
+    let info = method == "ResponseInfo";
     if info {
-        word = words.next()?;
+        method = words.next()?;
     }
-    let method = word.to_ascii_uppercase();
     let path = words.next()?.to_owned();
-    if !METHODS.contains(&method.as_str()) || !path.starts_with('/') {
+    if !METHODS.contains(&method) || !path.starts_with('/') {
         return None;
     }
+    let method = method.to_owned();
     Some(if info { Annotation::ResponseInfo { method, path } } else { Annotation::Endpoint { method, path } })
 }
 
@@ -141,8 +141,8 @@ impl Collector {
 
 /// The path with its parameters' names taken out: two endpoints of one shape cannot be told apart.
 fn shape(path: &str) -> String {
-    let segments = path.split('/').map(|segment| if segment.starts_with(':') { ":" } else { segment });
-    segments.collect::<Vec<_>>().join("/")
+    let shape = |segment: &str| segment.split_once(':').map_or(segment.to_owned(), |(text, _)| format!("{text}:"));
+    path.split('/').map(shape).collect::<Vec<_>>().join("/")
 }
 
 fn check_path(path: &str) -> Result<(), String> {
@@ -153,7 +153,7 @@ fn check_path(path: &str) -> Result<(), String> {
         return Err("holds a control character: remove it".into());
     }
     let mut names = HashSet::new();
-    for parameter in path.split('/').filter_map(|segment| segment.strip_prefix(':')) {
+    for (_, parameter) in path.split('/').filter_map(|segment| segment.split_once(':')) {
         if parameter.is_empty() {
             return Err("has a parameter without a name: write it as ':name'".into());
         }
@@ -204,13 +204,23 @@ mod tests {
         let endpoint =
             |method: &str, path: &str| Some(Annotation::Endpoint { method: method.into(), path: path.into() });
         assert_eq!(annotation("# GET /loss\nprint(1)"), endpoint("GET", "/loss"));
-        assert_eq!(annotation("#   post\t/a/:b  trailing words"), endpoint("POST", "/a/:b"));
+        assert_eq!(annotation("#   POST\t/a/:b  trailing words"), endpoint("POST", "/a/:b"));
         assert_eq!(annotation("\n\n# PATCH /x"), endpoint("PATCH", "/x"));
         let info = Annotation::ResponseInfo { method: "GET".into(), path: "/x".into() };
         assert_eq!(annotation("# ResponseInfo GET /x"), Some(info));
-        for not in
-            ["#GET /x", "## GET /x", "# GET x", "# GET", "# HEAD /x", "x = 1\n# GET /x", "", "#", "# ResponseInfo"]
-        {
+        for not in [
+            "#GET /x",
+            "# get /tmp/data.csv",
+            "# responseinfo GET /x",
+            "## GET /x",
+            "# GET x",
+            "# GET",
+            "# HEAD /x",
+            "x = 1\n# GET /x",
+            "",
+            "#",
+            "# ResponseInfo",
+        ] {
             assert_eq!(annotation(not), None, "{not:?}");
         }
     }
@@ -253,6 +263,8 @@ mod tests {
             (vec!["# GET /a/:"], "without a name"),
             (vec!["# GET /:a/:a"], "twice"),
             (vec!["# GET /u/:id", "# GET /u/:name"], "cell 2: GET /u/:name and GET /u/:id (cell 1)"),
+            (vec!["# GET /u-:a/:a"], "twice"),
+            (vec!["# GET /u-:id", "# GET /u-:name"], "answer the same requests"),
             (vec!["# GET /u", "# ResponseInfo GET /v"], "cell 2: ResponseInfo has no endpoint"),
         ] {
             let error = collect(&cells).unwrap_err().to_string();

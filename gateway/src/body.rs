@@ -2,9 +2,9 @@
 //!
 //! | Content-Type | body |
 //! | --- | --- |
-//! | `application/json` | the JSON value, embedded as it was sent |
+//! | `application/json` | the JSON value, embedded as it was sent; a string if it is none |
 //! | `application/x-www-form-urlencoded` | an object of lists; but a string if it is in truth JSON, as `curl -d` sends it |
-//! | `multipart/form-data` without files | an object of lists |
+//! | `multipart/form-data` | an object of lists, without files |
 //! | any other, or none | a string |
 
 use std::borrow::Cow;
@@ -23,17 +23,11 @@ use crate::request::{Lists, lists, write};
 /// Why a body is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BodyError {
-    /// Not JSON, though the request says so.
-    #[error("the body is not valid JSON, as its Content-Type says ({0}): correct it, or send it as text/plain")]
-    Json(#[from] serde_json::Error),
     /// Not multipart, though the request says so.
     #[error("the body is not valid multipart/form-data, as its Content-Type says ({0}): correct it")]
     Multipart(#[from] multer::Error),
-    /// A file.
-    #[error("the form field {0:?} is a file, which a form cannot carry to a notebook: send the file as the whole body")]
-    File(String),
-    /// A name or value that is not text.
-    #[error("the request is not UTF-8: send text as UTF-8")]
+    /// Not text.
+    #[error("the body is not UTF-8: send text as UTF-8, and other data as text in base64")]
     Encoding,
 }
 
@@ -45,26 +39,48 @@ pub(crate) async fn encode(json: &mut Vec<u8>, headers: &HeaderMap, body: Bytes)
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = content_type.split(';').next().unwrap_or_default().trim();
     let is = |media_type: &str| essence.eq_ignore_ascii_case(media_type);
-    if body.is_empty() {
-        write(json, "");
-    } else if is("application/json") {
-        // Checks the text and copies it: what the client sent is never written anew.
-        let value: &RawValue = serde_json::from_slice(&body)?;
-        json.extend_from_slice(value.get().as_bytes());
-    } else if is("application/x-www-form-urlencoded") && !is_json(&body) {
-        write(json, &lists(&body));
-    } else if is("multipart/form-data") {
+    if is("multipart/form-data") {
         write(json, &multipart(content_type, body).await?);
+        return Ok(());
+    }
+    let text = std::str::from_utf8(&body).map_err(|_| BodyError::Encoding)?;
+    if is("application/json") && is_json(text) {
+        // What the client sent is never written anew.
+        json.extend_from_slice(text.trim_ascii().as_bytes());
+    } else if is("application/x-www-form-urlencoded")
+        && !(text.trim_ascii_start().starts_with(['{', '[']) && is_json(text))
+    {
+        write(json, &lists(&body));
     } else {
-        write(json, &String::from_utf8_lossy(&body));
+        write(json, text);
     }
     Ok(())
 }
 
-/// Whether a body that claims to be a form is a JSON object or array.
-fn is_json(body: &[u8]) -> bool {
-    let first = body.iter().find(|byte| !byte.is_ascii_whitespace());
-    matches!(first, Some(b'{' | b'[')) && serde_json::from_slice::<&RawValue>(body).is_ok()
+/// Whether Python's `json` reads the text, which knows the numbers `NaN`, `Infinity` and `-Infinity`.
+fn is_json(text: &str) -> bool {
+    let is_strictly = |text: &str| serde_json::from_str::<&RawValue>(text).is_ok();
+    is_strictly(text) || (text.contains(['N', 'I']) && is_strictly(&without_constants(text)))
+}
+
+/// The text with `NaN` and `Infinity` outside of strings replaced by `null`.
+fn without_constants(text: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    // Strings are the odd pieces between quotes that no backslash escapes.
+    let (mut in_string, mut rest) = (false, text);
+    while let Some(at) = rest.find(['"', '\\']) {
+        let escaped = rest[at..].starts_with('\\').then(|| rest[at + 1..].chars().next().map_or(0, char::len_utf8));
+        let (piece, after) = rest.split_at(at + 1 + escaped.unwrap_or(0));
+        replaced.push_str(&if in_string { piece.to_owned() } else { nulls(piece) });
+        in_string ^= escaped.is_none();
+        rest = after;
+    }
+    replaced.push_str(&if in_string { rest.to_owned() } else { nulls(rest) });
+    replaced
+}
+
+fn nulls(text: &str) -> String {
+    text.replace("NaN", "null").replace("-Infinity", "null").replace("Infinity", "null")
 }
 
 async fn multipart(content_type: &str, body: Bytes) -> Result<Lists<'static>, BodyError> {
@@ -72,11 +88,11 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Lists<'static>, Bo
     let mut fields = Multipart::new(once(ready(Ok::<_, Infallible>(body))), boundary);
     let mut lists = Lists::new();
     while let Some(field) = fields.next_field().await? {
-        let name = field.name().unwrap_or_default().to_owned();
         if field.file_name().is_some() {
-            return Err(BodyError::File(name));
+            continue;
         }
-        let value = String::from_utf8_lossy(&field.bytes().await?).into_owned();
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = String::from_utf8(field.bytes().await?.into()).map_err(|_| BodyError::Encoding)?;
         lists.entry(Cow::Owned(name)).or_default().push(Cow::Owned(value));
     }
     Ok(lists)
@@ -106,10 +122,14 @@ mod tests {
     fn json_is_embedded_as_it_was_sent() {
         let sent = r#"{ "x": 1e2, "y": 12345678901234567890123, "x": 2 }"#;
         assert_eq!(encoded("Application/JSON; charset=utf-8", format!("\n{sent} ").as_bytes()).unwrap(), sent);
-        for bad in ["{", "{\"x\": NaN}", "1 2", "\u{feff}1"] {
-            assert!(matches!(encoded("application/json", bad.as_bytes()), Err(BodyError::Json(_))), "{bad}");
+        let constants = r#"[NaN, -Infinity, {"NaN\\": Infinity, "\"": "NaN"}]"#;
+        assert_eq!(encoded("application/json", constants.as_bytes()).unwrap(), constants);
+        for bad in
+            ["{", "nan", "1 2", "\u{feff}1", "\"NaN", "NaN1", "[1NaN]", "-NaN", "[0NaN]", "\\NaN", "+Infinity", ""]
+        {
+            assert_eq!(value("application/json", bad.as_bytes()), json!(bad));
         }
-        assert!(matches!(encoded("application/json", b"\"\xff\""), Err(BodyError::Json(_))));
+        assert!(matches!(encoded("application/json", b"\"\xff\""), Err(BodyError::Encoding)));
     }
 
     #[test]
@@ -122,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn multipart_fields_are_lists_and_files_are_refused() {
+    fn multipart_fields_are_lists_without_files() {
         let part = |disposition: &str, value: &str| {
             format!("--xx\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{value}\r\n")
         };
@@ -130,15 +150,15 @@ mod tests {
             [part("name=\"a\"", "1"), part("name=\"b\"", "é"), part("name=\"a\"", "2"), "--xx--\r\n".into()].concat();
         let form = "multipart/form-data; boundary=xx";
         assert_eq!(value(form, body.as_bytes()), json!({"a": ["1", "2"], "b": ["é"]}));
-        let file = [part("name=\"f\"; filename=\"x.png\"", "..."), "--xx--\r\n".into()].concat();
-        let error = encoded(form, file.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("\"f\""), "{error}");
+        let file = [part("name=\"f\"; filename=\"x.png\"", "..."), part("name=\"a\"", "1"), "--xx--\r\n".into()];
+        assert_eq!(value(form, file.concat().as_bytes()), json!({"a": ["1"]}));
         assert!(matches!(encoded("multipart/form-data", b"x"), Err(BodyError::Multipart(_))));
     }
 
     #[test]
     fn anything_else_is_text() {
-        assert_eq!(value("text/plain", b"{\"x\": \xff}"), json!("{\"x\": \u{fffd}}"));
+        assert_eq!(value("text/plain", b"{\"x\": 1}"), json!("{\"x\": 1}"));
+        assert!(matches!(encoded("text/plain", b"\xff"), Err(BodyError::Encoding)));
         assert_eq!(value("application/json", b""), json!(""));
     }
 

@@ -1,19 +1,39 @@
 //! Which endpoint of a version a request is for.
 //!
+//! Paths are tried in Jupyter Kernel Gateway's order: those without a parameter first, then those whose first parameter comes
+//! later in the path, and of two equals the one that stands first in the notebook. The first that matches decides.
+//!
 //! Paths are matched in a canonical form: every segment percent-decoded, except that `/` and `%` stay encoded. So `/a%62c` is
 //! `/abc`, and a parameter may hold a slash (`/users/a%2Fb`) without becoming two segments.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use http::{HeaderValue, Method};
-use matchit::Router;
 use percent_encoding::percent_decode_str;
 use titan_sdk::manifest::Endpoint;
 
 /// Matches requests to endpoints.
 pub(crate) struct Endpoints {
-    router: Router<Vec<Known>>,
+    /// Paths without a parameter.
+    fixed: HashMap<String, Vec<Known>>,
+    /// The others, in the order they are tried.
+    patterns: Vec<Pattern>,
+}
+
+/// A path with parameters.
+struct Pattern {
+    segments: Vec<Segment>,
+    methods: Vec<Known>,
+}
+
+#[derive(PartialEq)]
+struct Segment {
+    /// All of it, or what stands before its parameter.
+    text: String,
+    /// Whether a parameter takes the rest, which is one character or more.
+    open: bool,
 }
 
 /// One method of a path.
@@ -40,17 +60,23 @@ impl Endpoints {
     /// An index of a manifest's endpoints.
     ///
     /// # Errors
-    /// Two paths that the same request would match, in one line.
+    /// Two endpoints that answer the same requests, in one line.
     pub(crate) fn new(endpoints: &[Endpoint]) -> Result<Endpoints, String> {
-        let mut paths: BTreeMap<String, Vec<Known>> = BTreeMap::new();
+        let (mut fixed, mut patterns) = (HashMap::<_, Vec<Known>>::new(), Vec::<Pattern>::new());
         for (index, Endpoint { method, path, .. }) in endpoints.iter().enumerate() {
-            let (pattern, parameters) = pattern(path);
+            let (segments, parameters) = segments(path);
             let known = Known {
                 method: method.parse().map_err(|_| format!("endpoint {method} {path} has no HTTP method"))?,
                 endpoint: index,
                 parameters,
             };
-            let methods = paths.entry(pattern).or_default();
+            let methods = if known.parameters.is_empty() {
+                fixed.entry(canonical(path).into_owned()).or_default()
+            } else if let Some(at) = patterns.iter().position(|pattern| pattern.segments == segments) {
+                &mut patterns[at].methods
+            } else {
+                &mut patterns.push_mut(Pattern { segments, methods: Vec::new() }).methods
+            };
             if methods.iter().any(|other| other.method == known.method) {
                 return Err(format!(
                     "endpoint {method} {path} matches the same requests as another: rename one of them"
@@ -58,45 +84,62 @@ impl Endpoints {
             }
             methods.push(known);
         }
-        let mut router = Router::new();
-        for (pattern, methods) in paths {
-            let problem =
-                |e: matchit::InsertError| format!("endpoint path {pattern} cannot be routed ({e}): rename it");
-            router.insert(pattern.clone(), methods).map_err(problem)?;
-        }
-        Ok(Endpoints { router })
+        // Stable, so equals stay in the notebook's order.
+        patterns.sort_by_key(|pattern| Reverse(pattern.segments.iter().position(|segment| segment.open)));
+        Ok(Endpoints { fixed, patterns })
     }
 
     /// Finds the endpoint for a method and the path below the service. HEAD is answered as GET.
     pub(crate) fn find(&self, method: &Method, path: &str) -> Match<'_> {
         let path = canonical(path);
-        let Ok(found) = self.router.at(&path) else { return Match::Nothing };
-        let wanted = if method == Method::HEAD { &Method::GET } else { method };
-        let Some(known) = found.value.iter().find(|known| known.method == *wanted) else {
-            return Match::OtherMethods(allow(found.value));
+        let (methods, values) = match self.fixed.get(path.as_ref()) {
+            Some(methods) => (methods, Vec::new()),
+            None => match self.patterns.iter().find_map(|pattern| Some((&pattern.methods, pattern.values(&path)?))) {
+                Some(found) => found,
+                None => return Match::Nothing,
+            },
         };
-        let values = found.params.iter().map(|(_, value)| decode(value).into_owned());
+        let wanted = if method == Method::HEAD { &Method::GET } else { method };
+        let Some(known) = methods.iter().find(|known| known.method == *wanted) else {
+            return Match::OtherMethods(allow(methods));
+        };
+        let values = values.into_iter().map(|value| decode(value).into_owned());
         let parameters = known.parameters.iter().map(String::as_str).zip(values).collect();
         Match::Endpoint { endpoint: known.endpoint, parameters }
     }
 }
 
-/// A manifest path as a matchit pattern, and the names of its parameters. In the pattern they are named by position, since
-/// `GET /users/:id` and `PUT /users/:name` are the same path.
-fn pattern(path: &str) -> (String, Vec<String>) {
-    let mut parameters = Vec::new();
-    let mut pattern = String::new();
-    for segment in path.split('/').skip(1) {
-        pattern.push('/');
-        match segment.strip_prefix(':').filter(|name| !name.is_empty()) {
-            Some(name) => {
-                pattern.push_str(&format!("{{{}}}", parameters.len()));
-                parameters.push(name.to_owned());
+impl Pattern {
+    /// The values of its parameters if it matches a canonical path.
+    fn values<'a>(&self, path: &'a str) -> Option<Vec<&'a str>> {
+        let mut parts = path.split('/').skip(1);
+        let mut values = Vec::new();
+        for segment in &self.segments {
+            let rest = parts.next()?.strip_prefix(segment.text.as_str())?;
+            if rest.is_empty() == segment.open {
+                return None;
             }
-            None => pattern.push_str(&canonical(segment).replace('{', "{{").replace('}', "}}")),
+            if segment.open {
+                values.push(rest);
+            }
         }
+        parts.next().is_none().then_some(values)
     }
-    (pattern, parameters)
+}
+
+/// A manifest path in segments, and the names of its parameters: two paths that differ by these only are the same path.
+fn segments(path: &str) -> (Vec<Segment>, Vec<String>) {
+    let mut parameters = Vec::new();
+    let segment = |segment: &str| {
+        let (text, name) = segment.split_once(':').unwrap_or((segment, ""));
+        if name.is_empty() {
+            return Segment { text: canonical(segment).into_owned(), open: false };
+        }
+        parameters.push(name.to_owned());
+        Segment { text: canonical(text).into_owned(), open: true }
+    };
+    let segments = path.split('/').skip(1).map(segment).collect();
+    (segments, parameters)
 }
 
 fn canonical(path: &str) -> Cow<'_, str> {
@@ -169,6 +212,29 @@ mod tests {
         assert_eq!(found(&all, Method::GET, "/"), (4, vec![]));
         assert_eq!(all.find(&Method::DELETE, "/users/7"), Match::OtherMethods("GET, PUT, HEAD".parse().unwrap()));
         for unknown in ["/users", "/users/", "/users/7/", "/nowhere", "//"] {
+            assert_eq!(all.find(&Method::GET, unknown), Match::Nothing, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn paths_are_tried_in_the_order_of_kernel_gateway() {
+        let all = endpoints(&[
+            "GET /:a/:b/end",
+            "GET /:a/x/end",
+            "GET /x/:b",
+            "POST /x/y",
+            "GET /:a/z",
+            "GET /files-:name",
+            "GET /files-:name/old",
+        ])
+        .unwrap();
+        assert_eq!(found(&all, Method::GET, "/1/x/end").0, 0, "of two equals the first");
+        assert_eq!(found(&all, Method::GET, "/x/z").0, 2, "the later parameter first");
+        assert_eq!(found(&all, Method::GET, "/w/z").0, 4);
+        assert_eq!(all.find(&Method::GET, "/x/y"), Match::OtherMethods("POST".parse().unwrap()), "a match decides");
+        assert_eq!(found(&all, Method::GET, "/files-a%20b"), (5, vec![("name", "a b".into())]));
+        assert_eq!(found(&all, Method::GET, "/files-:name/old"), (6, vec![("name", ":name".into())]));
+        for unknown in ["/files-", "/file-a", "/x", "/1/x/end/"] {
             assert_eq!(all.find(&Method::GET, unknown), Match::Nothing, "{unknown}");
         }
     }

@@ -4,8 +4,8 @@ use http::header::ALLOW;
 use http::request::Parts;
 use http::{HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 
-use crate::body::BodyError;
 use crate::endpoints::Match;
 use crate::listener;
 use crate::options::Limits;
@@ -51,8 +51,12 @@ async fn dispatch(
     head: &Parts,
     body: Incoming,
 ) -> Answer {
+    if head.uri.path_and_query().is_some_and(|sent| percent_decode_str(sent.as_str()).decode_utf8().is_err()) {
+        return error(StatusCode::BAD_REQUEST, "the URL does not encode UTF-8: percent-encode text as UTF-8");
+    }
     let (endpoint, parameters) = match version.find(&head.method, path) {
         Match::Endpoint { endpoint, parameters } => (endpoint, parameters),
+        Match::OtherMethods(allow) if head.method == Method::OPTIONS => return response::options(allow),
         Match::OtherMethods(allow) => {
             let message = format!(
                 "{service:?} does not answer {} on {path}: use {}",
@@ -74,7 +78,6 @@ async fn dispatch(
     };
     let request = match request::encode(head, &parameters, body).await {
         Ok(request) => request,
-        Err(problem @ BodyError::File(_)) => return error(StatusCode::UNSUPPORTED_MEDIA_TYPE, problem),
         Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
     };
     let called = version.call(endpoint, &request).await;
