@@ -5,7 +5,6 @@ Needs scikit-learn; tests are skipped where it is absent.
 
 import importlib.util
 import io
-import json
 import pathlib
 import pickle
 import sys
@@ -105,7 +104,9 @@ class SklearnTest(unittest.TestCase):
         for method in methods:
             if hasattr(real, method):
                 asked += 1
-                self.assert_same(getattr(stand_in, method)(X), getattr(real, method)(X), f"{name}.{method}", **tolerance)
+                self.assert_same(
+                    getattr(stand_in, method)(X), getattr(real, method)(X), f"{name}.{method}", **tolerance
+                )
         if y is not None and hasattr(real, "score"):
             self.assert_same(stand_in.score(X, y), real.score(X, y), f"{name}.score", **tolerance)
             if weights:

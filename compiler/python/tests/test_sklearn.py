@@ -36,7 +36,6 @@ if HAS_SKLEARN:
         naive_bayes,
         neighbors,
         neural_network,
-        pipeline,
         preprocessing,
         random_projection,
         semi_supervised,
@@ -61,7 +60,8 @@ class Regressors(SklearnTest):
 
     def test_linear(self):
         names = """
-            LinearRegression Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV Lars LarsCV LassoLars LassoLarsCV LassoLarsIC
+            LinearRegression Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV Lars LarsCV LassoLars LassoLarsCV
+            LassoLarsIC
             OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV HuberRegressor QuantileRegressor TheilSenRegressor
             SGDRegressor PassiveAggressiveRegressor BayesianRidge ARDRegression
         """
@@ -173,7 +173,9 @@ class Classifiers(SklearnTest):
                     self.assert_answers(estimator.fit(X, y), NEW, new_y, **tolerance)
 
     def test_linear(self):
-        for name in "LogisticRegression LogisticRegressionCV Perceptron PassiveAggressiveClassifier RidgeClassifier".split():
+        for (
+            name
+        ) in "LogisticRegression LogisticRegressionCV Perceptron PassiveAggressiveClassifier RidgeClassifier".split():
             self.check(getattr(linear_model, name)())
         self.check(
             linear_model.RidgeClassifierCV(),
@@ -289,7 +291,10 @@ class Classifiers(SklearnTest):
             multiclass.OutputCodeClassifier(logistic, random_state=0),
             calibration.CalibratedClassifierCV(svm.LinearSVC()),
             calibration.CalibratedClassifierCV(grown, method="isotonic"),
-            *(dummy.DummyClassifier(strategy=s, random_state=3) for s in ("prior", "most_frequent", "stratified", "uniform")),
+            *(
+                dummy.DummyClassifier(strategy=s, random_state=3)
+                for s in ("prior", "most_frequent", "stratified", "uniform")
+            ),
         )
         for model in (naive_bayes.GaussianNB(), svm.LinearSVC()):
             real = calibration.CalibratedClassifierCV(model, method="temperature").fit(X, TWO)
@@ -301,7 +306,9 @@ class Classifiers(SklearnTest):
         ):
             y, new_y = (TWO, NEW_TWO) if getattr(model, "pos_label", None) else (REAL > 0, NEW_REAL > 0)
             self.assert_answers(model.fit(X, y), NEW, new_y)
-        several, new_several = (np.stack([y > 0, x[:, 1] > 0], axis=1).astype(int) for x, y in ((X, REAL), (NEW, NEW_REAL)))
+        several, new_several = (
+            np.stack([y > 0, x[:, 1] > 0], axis=1).astype(int) for x, y in ((X, REAL), (NEW, NEW_REAL))
+        )
         for model in (
             multioutput.MultiOutputClassifier(logistic),
             multioutput.ClassifierChain(logistic),
@@ -309,7 +316,9 @@ class Classifiers(SklearnTest):
         ):
             self.assert_answers(model.fit(X, several), NEW, new_several, weights=False)
         some = np.where(np.arange(60) % 3, THREE, -1)
-        self.assert_answers(semi_supervised.SelfTrainingClassifier(logistic).fit(X, some), NEW, NEW_THREE, weights=False)
+        self.assert_answers(
+            semi_supervised.SelfTrainingClassifier(logistic).fit(X, some), NEW, NEW_THREE, weights=False
+        )
 
 
 class Outliers(SklearnTest):
@@ -337,7 +346,10 @@ class Clusters(SklearnTest):
         ):
             self.assert_answers(model.fit(X), NEW)
         for kind in ("full", "tied", "diag", "spherical"):
-            for model in (mixture.GaussianMixture(3, covariance_type=kind), mixture.BayesianGaussianMixture(n_components=3)):
+            for model in (
+                mixture.GaussianMixture(3, covariance_type=kind),
+                mixture.BayesianGaussianMixture(n_components=3),
+            ):
                 self.assert_answers(model.fit(X), NEW, rtol=1e-7)
         labels = travelled(cluster.DBSCAN(eps=1.5).fit(X)).labels_
         self.assert_same(labels, cluster.DBSCAN(eps=1.5).fit(X).labels_)
@@ -369,7 +381,9 @@ class Transformers(SklearnTest):
             *(preprocessing.QuantileTransformer(n_quantiles=20, output_distribution=d) for d in ("uniform", "normal")),
         )
         self.check(preprocessing.PowerTransformer("box-cox"), data=(np.abs(X) + 0.1, np.abs(NEW) + 0.1))
-        self.check(*(preprocessing.Normalizer(n) for n in ("l1", "l2", "max")), preprocessing.Binarizer(), inverts=False)
+        self.check(
+            *(preprocessing.Normalizer(n) for n in ("l1", "l2", "max")), preprocessing.Binarizer(), inverts=False
+        )
         narrow = X.astype("float32"), NEW.astype("float32")
         self.check(preprocessing.StandardScaler(), preprocessing.MinMaxScaler(), data=narrow, rtol=1e-5, atol=1e-6)
 
@@ -398,7 +412,9 @@ class Transformers(SklearnTest):
             inverts=False,
         )
         words = np.array([["a", None], ["b", "x"], ["a", "x"]], dtype=object)
-        self.check(impute.SimpleImputer(missing_values=None, strategy="most_frequent"), data=(words, words), inverts=False)
+        self.check(
+            impute.SimpleImputer(missing_values=None, strategy="most_frequent"), data=(words, words), inverts=False
+        )
         empty = np.c_[holes, np.full(60, np.nan)], np.c_[new_holes, np.ones(23)]
         self.check(impute.SimpleImputer(), impute.SimpleImputer(keep_empty_features=True), data=empty, inverts=False)
 
@@ -428,7 +444,11 @@ class Transformers(SklearnTest):
 
     def test_labels(self):
         for labels in (TWO, THREE, THREE.astype(str).astype(object)):
-            for encoder in (preprocessing.LabelEncoder(), preprocessing.LabelBinarizer(), preprocessing.LabelBinarizer(neg_label=-1)):
+            for encoder in (
+                preprocessing.LabelEncoder(),
+                preprocessing.LabelBinarizer(),
+                preprocessing.LabelBinarizer(neg_label=-1),
+            ):
                 real = encoder.fit(labels)
                 self.assert_answers(real, labels[:9], methods=["transform"])
                 self.assert_answers(real, labels[:9].tolist(), methods=["transform"])
@@ -449,7 +469,10 @@ class Transformers(SklearnTest):
             decomposition.FastICA(3, random_state=0),
             random_projection.GaussianRandomProjection(3, random_state=0),
             random_projection.SparseRandomProjection(3, random_state=0),
-            *(decomposition.KernelPCA(3, kernel=k, fit_inverse_transform=True) for k in ("linear", "rbf", "poly", "cosine")),
+            *(
+                decomposition.KernelPCA(3, kernel=k, fit_inverse_transform=True)
+                for k in ("linear", "rbf", "poly", "cosine")
+            ),
             rtol=1e-6,
         )
         self.check(
@@ -475,7 +498,10 @@ class Transformers(SklearnTest):
             feature_selection.SequentialFeatureSelector(linear_model.RidgeClassifier(), n_features_to_select=2),
             y=TWO,
         )
-        for model in (feature_selection.RFE(linear_model.LogisticRegression()), feature_selection.RFECV(svm.LinearSVC())):
+        for model in (
+            feature_selection.RFE(linear_model.LogisticRegression()),
+            feature_selection.RFECV(svm.LinearSVC()),
+        ):
             self.assert_answers(model.fit(X, TWO), NEW, NEW_TWO, weights=False)
         self.assert_same(travelled(model).get_support(), model.get_support())
 
@@ -483,7 +509,9 @@ class Transformers(SklearnTest):
         real = neighbors.NearestNeighbors(n_neighbors=4, radius=2.0).fit(X)
         stand_in = self.assert_answers(real, NEW, methods=["kneighbors"])
         self.assert_same(stand_in.kneighbors(), real.kneighbors())
-        self.assert_same(stand_in.kneighbors(NEW, 2, return_distance=False), real.kneighbors(NEW, 2, return_distance=False))
+        self.assert_same(
+            stand_in.kneighbors(NEW, 2, return_distance=False), real.kneighbors(NEW, 2, return_distance=False)
+        )
         self.assert_same(stand_in.kneighbors_graph(NEW).toarray(), real.kneighbors_graph(NEW).toarray())
         got, want = (m.radius_neighbors(NEW, 1.5, sort_results=True) for m in (stand_in, real))
         self.assert_same(got, want)

@@ -1,4 +1,5 @@
-"""Classes of the notebook that derive from scikit-learn's: what scikit-learn puts into them, and the notebook did not write."""
+"""Classes of the notebook that derive from scikit-learn's: what scikit-learn puts into them, and the notebook did
+not write."""
 
 import types
 

@@ -12,8 +12,8 @@ _FAMILIES = {
     "base.OneToOneFeatureMixin": "OneToOneFeatureMixin",
     "base.Bunch": "Bunch",
     "linear.LinearRegressor": """
-        LinearRegression Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV Lars LarsCV LassoLars LassoLarsCV LassoLarsIC
-        OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV MultiTaskLasso MultiTaskLassoCV MultiTaskElasticNet
+        LinearRegression Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV Lars LarsCV LassoLars LassoLarsCV
+        LassoLarsIC OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV MultiTaskLasso MultiTaskLassoCV MultiTaskElasticNet
         MultiTaskElasticNetCV HuberRegressor QuantileRegressor TheilSenRegressor
     """,
     "linear.RavelRegressor": "SGDRegressor PassiveAggressiveRegressor LinearSVR",
@@ -109,8 +109,8 @@ _FAMILIES = {
     "selection.SimpleImputer": "SimpleImputer",
     "selection.MissingIndicator": "MissingIndicator",
     "selection.Selector": """
-        SelectKBest SelectPercentile SelectFpr SelectFdr SelectFwe GenericUnivariateSelect SelectFromModel VarianceThreshold
-        SequentialFeatureSelector
+        SelectKBest SelectPercentile SelectFpr SelectFdr SelectFwe GenericUnivariateSelect SelectFromModel
+        VarianceThreshold SequentialFeatureSelector
     """,
     "encoders.OneHotEncoder": "OneHotEncoder",
     "encoders.OrdinalEncoder": "OrdinalEncoder",

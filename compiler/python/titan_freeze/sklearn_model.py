@@ -1,9 +1,10 @@
-"""Chooses what of a scikit-learn estimator travels: the attributes that its stand-in in the engine (`titan.sklearn`) answers from.
+"""Chooses what of a scikit-learn estimator travels: the attributes that its stand-in in the engine (`titan.sklearn`)
+answers from.
 
-An estimator keeps its class name and the attributes it has, parameters and fitted ones, as far as they are data, functions
-that it calls, or estimators themselves; what else it has is noted by name, so that the engine can say that it did not
-travel. What only compiled code of scikit-learn can read (trees, bins, losses) is turned into arrays and names by
-`sklearn_parts`. This module knows nothing of endpoints or of how a state is written.
+An estimator keeps its class name and the attributes it has, parameters and fitted ones, as far as they are data,
+functions that it calls, or estimators themselves; what else it has is noted by name, so that the engine can say that
+it did not travel. What only compiled code of scikit-learn can read (trees, bins, losses) is turned into arrays and
+names by `sklearn_parts`. This module knows nothing of endpoints or of how a state is written.
 """
 
 import copyreg
@@ -18,9 +19,11 @@ from .errors import CannotTravel, type_name
 from .sklearn_families import family, is_of_sklearn, nearest
 
 # Attributes whose functions the estimator calls when it answers.
-_CALLED = set("""
+_CALLED = set(
+    """
     func inverse_func tokenizer preprocessor analyzer strip_accents weights metric kernel effective_metric_
-""".split())
+""".split()
+)
 # Attributes it answers from, of which a sparse one is made dense.
 _SPARSE = set("components_ coef_ _fit_X support_vectors_ dual_coef_ _dual_coef_ X_fit_".split())
 # Bytes a sparse one may have as a dense one: the version's memory holds it.
@@ -35,8 +38,8 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, range, np.ge
 
 
 class Estimators:
-    """Reduces estimators for a pickler. `stand_ins` has the functions `estimator_class`, `trees` and `tree` of the engine's
-    `rebuild`; `importable(module)` says whether the engine can import a module."""
+    """Reduces estimators for a pickler. `stand_ins` has the functions `estimator_class`, `trees` and `tree` of the
+    engine's `rebuild`; `importable(module)` says whether the engine can import a module."""
 
     def __init__(self, stand_ins, importable):
         self._stand_ins, self._importable = stand_ins, importable

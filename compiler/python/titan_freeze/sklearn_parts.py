@@ -1,6 +1,7 @@
 """What stand-ins need of estimators beyond their attributes: trees as arrays, and what only scikit-learn can compute.
 
-`made` looks for the function of the estimator's class here. What it returns takes the place of attributes of the same names.
+`made` looks for the function of the estimator's class here. What it returns takes the place of attributes of the
+same names.
 """
 
 import functools
@@ -25,8 +26,8 @@ class Tree:
 
 
 def made(estimator, cls, of_ensembles):
-    """{name: value} for the estimator, which is of class `cls` or of one that the notebook derived. `of_ensembles` is {id: Tree} of
-    the trees that were met within an ensemble."""
+    """{name: value} for the estimator, which is of class `cls` or of one that the notebook derived. `of_ensembles`
+    is {id: Tree} of the trees that were met within an ensemble."""
     name = cls.__name__
     if name in _TREES:
         return _tree(estimator, of_ensembles)
@@ -107,10 +108,15 @@ def _histogram(estimator):
     roots = _starts(counts)
     nodes = np.concatenate([predictor.nodes for predictor in predictors])
     own, shift, leaf = np.arange(len(nodes)), np.repeat(roots, counts), nodes["is_leaf"].astype(bool)
-    left, right = (np.where(leaf, own, nodes[side].astype(np.int64) + shift).astype(np.int32) for side in ("left", "right"))
+    left, right = (
+        np.where(leaf, own, nodes[side].astype(np.int64) + shift).astype(np.int32) for side in ("left", "right")
+    )
     feature = np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32)
     threshold, missing = nodes["num_threshold"].astype(np.float64), nodes["missing_go_to_left"].astype(bool)
-    value, categories = nodes["value"].astype(np.float64).reshape(-1, 1, 1), _categories(estimator, predictors, nodes, leaf)
+    value, categories = (
+        nodes["value"].astype(np.float64).reshape(-1, 1, 1),
+        _categories(estimator, predictors, nodes, leaf),
+    )
     trees = Trees(left, right, feature, threshold, missing, value, roots.astype(np.int32), categories)
     made = {"trees": trees, "outputs": int(estimator.n_trees_per_iteration_), "link": _link(estimator._loss)}
     return {**made, "_bin_mapper": None}
@@ -139,7 +145,12 @@ def _mask(bitsets):
 
 def _link(loss):
     """The name of the function that turns raw predictions into what is predicted."""
-    names = {"LogitLink": "logit", "HalfLogitLink": "half_logit", "LogLink": "log", "MultinomialLogit": "multinomial_logit"}
+    names = {
+        "LogitLink": "logit",
+        "HalfLogitLink": "half_logit",
+        "LogLink": "log",
+        "MultinomialLogit": "multinomial_logit",
+    }
     return names.get(type(loss.link).__name__, "identity")
 
 
@@ -187,7 +198,11 @@ def _threshold(estimator):
     methods = [methods] if isinstance(methods, str) else methods
     response = next((method for method in methods if hasattr(inner, method)), None)
     if hasattr(estimator, "best_threshold_"):
-        return {"response": response, "limit": estimator.best_threshold_, "positive": estimator._curve_scorer._get_pos_label()}
+        return {
+            "response": response,
+            "limit": estimator.best_threshold_,
+            "positive": estimator._curve_scorer._get_pos_label(),
+        }
     limit = estimator.threshold
     if limit == "auto":
         limit = 0.5 if response == "predict_proba" else 0.0
@@ -202,7 +217,11 @@ def _bisecting(estimator):
             return int(node.label)
         return node.left.center + mean, tree(node.left), node.right.center + mean, tree(node.right)
 
-    return {"tree": tree(estimator._bisecting_tree), "_bisecting_tree": None} if hasattr(estimator, "_bisecting_tree") else {}
+    return (
+        {"tree": tree(estimator._bisecting_tree), "_bisecting_tree": None}
+        if hasattr(estimator, "_bisecting_tree")
+        else {}
+    )
 
 
 def _neighbors(estimator):
@@ -223,43 +242,27 @@ def _function(estimator):
 
 
 # The names of `titan.sklearn.functions.distances`.
-_METRICS = set("""
-    euclidean sqeuclidean manhattan chebyshev minkowski canberra hamming haversine mahalanobis seuclidean jaccard dice cosine
-    correlation l1 cityblock l2 infinity p
-""".split())
-_MADE = {
-    "GradientBoostingClassifier": _boosted,
-    "GradientBoostingRegressor": _boosted,
-    "HistGradientBoostingClassifier": _histogram,
-    "HistGradientBoostingRegressor": _histogram,
-    "GaussianMixture": _mixture,
-    "BayesianGaussianMixture": _mixture,
-    "CountVectorizer": _text,
-    "TfidfVectorizer": _text,
-    "HashingVectorizer": _text,
-    "VotingClassifier": _voting,
-    "VotingRegressor": _voting,
-    "FixedThresholdClassifier": _threshold,
-    "TunedThresholdClassifierCV": _threshold,
-    "BisectingKMeans": _bisecting,
-    "FunctionTransformer": _function,
-}
-_MADE.update(
-    dict.fromkeys(
-        """
+_METRICS = set(
+    """euclidean sqeuclidean manhattan chebyshev minkowski canberra hamming haversine mahalanobis seuclidean jaccard
+    dice cosine correlation l1 cityblock l2 infinity p """.spli"""
+)
+_BY_FUNCTION = {
+    _boosted: "GradientBoostingClassifier GradientBoostingRegressor",
+    _histogram: "HistGradientBoostingClassifier HistGradientBoostingRegressor",
+    _mixture: "GaussianMixture BayesianGaussianMixture",
+    _text: "CountVectorizer TfidfVectorizer HashingVectorizer",
+    _voting: "VotingClassifier VotingRegressor",
+    _threshold: "FixedThresholdClassifier TunedThresholdClassifierCV",
+    _bisecting: "BisectingKMeans",
+    _function: "FunctionTransformer",
+    _search: "GridSearchCV RandomizedSearchCV HalvingGridSearchCV HalvingRandomSearchCV",
+    _neighbors: """
         NearestNeighbors KNeighborsTransformer RadiusNeighborsTransformer KNeighborsClassifier RadiusNeighborsClassifier
         KNeighborsRegressor RadiusNeighborsRegressor LocalOutlierFactor NearestCentroid
-        """.split(),
-        _neighbors,
-    )
-)
-_MADE.update(dict.fromkeys("GridSearchCV RandomizedSearchCV HalvingGridSearchCV HalvingRandomSearchCV".split(), _search))
-_MADE.update(
-    dict.fromkeys(
-        """
-        SelectKBest SelectPercentile SelectFpr SelectFdr SelectFwe GenericUnivariateSelect SelectFromModel VarianceThreshold
-        SequentialFeatureSelector
-        """.split(),
-        _selector,
-    )
-)
+    """,
+    _selector: """
+        SelectKBest SelectPercentile SelectFpr SelectFdr SelectFwe GenericUnivariateSelect SelectFromModel
+        VarianceThreshold SequentialFeatureSelector
+    """,
+}
+_MADE = {name: function for function, names in _BY_FUNCTION.items() for name in names.split()}

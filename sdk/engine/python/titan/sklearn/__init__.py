@@ -1,9 +1,10 @@
 """What stands in for scikit-learn inside the engine: the answering half of its estimators.
 
-Estimators are computed here, by numpy, from their fitted attributes, and not by ONNX graphs in the host: that keeps scikit-learn's
-own arithmetic (float64, thresholds of trees against float32 features, ties), its dtypes and its strings, and it needs no
-operator that a converter or the host may lack. A fitted estimator arrives as an object of a class made here, under the name it
-had, with the attributes it had; `titan_freeze.sklearn_model` chose them and says which class stands in for which.
+Estimators are computed here, by numpy, from their fitted attributes, and not by ONNX graphs in the host: that keeps
+scikit-learn's own arithmetic (float64, thresholds of trees against float32 features, ties), its dtypes and its strings,
+and it needs no operator that a converter or the host may lack. A fitted estimator arrives as an object of a class made
+here, under the name it had, with the attributes it had; `titan_freeze.sklearn_model` chose them and says which class
+stands in for which.
 
 This package knows nothing of notebooks, endpoints or how the attributes travelled.
 """

@@ -1,6 +1,7 @@
 """What all estimators have: parameters, a representation, feature names and scores.
 
-`Frozen` is the parent of the stand-ins; `BaseEstimator` and the mixins are those that classes of the notebook derive from.
+`Frozen` is the parent of the stand-ins; `BaseEstimator` and the mixins are those that classes of the notebook derive
+from.
 """
 
 import inspect
@@ -36,7 +37,7 @@ class BaseEstimator:
         for name in self._parameters():
             value = getattr(self, name)
             if deep:
-                found.update(_nested(name, value))
+                found.update(nested(name, value))
             found[name] = value
         return found
 
@@ -50,7 +51,8 @@ class BaseEstimator:
         return f"{type(self).__name__}({values})"
 
 
-def _nested(name, value):
+def nested(name, value):
+    """The parameters of `value` as those of an estimator that has it as its parameter `name`."""
     if hasattr(value, "get_params") and not isinstance(value, type):
         return {f"{name}__{key}": part for key, part in value.get_params().items()}
     return {}
@@ -72,8 +74,9 @@ class Bunch(dict):
 class Frozen(BaseEstimator):
     """An estimator of scikit-learn as it was when the notebook was frozen.
 
-    `_frozen` holds what is no attribute of the original: `repr`, `parameters` (their names), `names_out` (of the features that
-    `transform` returns), `left` ({attribute: type} of what did not travel) and `output` ("pandas" where `transform` returns frames).
+    `_frozen` holds what is no attribute of the original: `repr`, `parameters` (their names), `names_out` (of the
+    features that `transform` returns), `left` ({attribute: type} of what did not travel) and `output` ("pandas"
+    where `transform` returns frames).
     """
 
     _frozen = {"repr": "", "parameters": (), "names_out": None, "left": {}, "output": "default"}
@@ -91,7 +94,8 @@ class Frozen(BaseEstimator):
         left = self._frozen["left"].get(name)
         if left is not None:
             raise AttributeError(
-                f"{name} of the deployed {kind} did not travel (it is a {left}): keep what an endpoint needs of it in a variable"
+                f"{name} of the deployed {kind} did not travel (it is a {left}): "
+                "keep what an endpoint needs of it in a variable"
             )
         if name.endswith("_") and not name.startswith("_") and not self.__sklearn_is_fitted__():
             raise NotFittedError(f"This {kind} instance is not fitted yet: fit it in a notebook cell and deploy again")
@@ -250,4 +254,3 @@ def r2(y, predicted, sample_weight=None):
     scores[varies] = 1 - residual[varies] / total[varies]
     scores[(residual != 0) & (total == 0)] = 0.0
     return float(np.average(scores))
-

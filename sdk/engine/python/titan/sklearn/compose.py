@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .base import Bunch, Frozen, Regressor, Transformer
+from .base import Bunch, Frozen, Regressor, Transformer, nested
 from .inputs import column, columns_of, rows, table, take
 from .sparse import Sparse, dense, joined
 
@@ -89,10 +89,9 @@ class Pipeline(Delegate):
     def get_params(self, deep=True):
         found = super().get_params(deep=False)
         if deep:
+            found.update(self.steps)
             for name, step in self.steps:
-                found[name] = step
-                if hasattr(step, "get_params"):
-                    found.update({f"{name}__{key}": value for key, value in step.get_params().items()})
+                found.update(nested(name, step))
         return found
 
     def __len__(self):
@@ -101,7 +100,9 @@ class Pipeline(Delegate):
     def __getitem__(self, place):
         if isinstance(place, slice):
             part = object.__new__(type(self))
-            part.__dict__.update(self.__dict__, steps=self.steps[place], _frozen={**self._frozen, "repr": "", "names_out": None})
+            part.__dict__.update(
+                self.__dict__, steps=self.steps[place], _frozen={**self._frozen, "repr": "", "names_out": None}
+            )
             return part
         return self.named_steps[place] if isinstance(place, str) else self.steps[place][1]
 

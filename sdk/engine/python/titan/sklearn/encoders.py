@@ -120,8 +120,8 @@ class OneHotEncoder(Encoder):
                 result[empty, i] = every[i][self._dropped(i)]
             elif self.handle_unknown == "error":
                 raise ValueError(
-                    f"Samples {np.flatnonzero(empty)} can not be inverted when drop=None and handle_unknown='error' because they "
-                    "contain all zeros"
+                    f"Samples {np.flatnonzero(empty)} can not be inverted when drop=None and handle_unknown='error' "
+                    "because they contain all zeros"
                 )
             elif self.handle_unknown == "ignore" or not self._infrequent_enabled or self._infrequent_indices[i] is None:
                 none[i] = empty

@@ -180,4 +180,6 @@ def kernel(x, y, name, gamma=None, degree=3, coef0=1, **options):
         return _unit(x) @ _unit(y).T
     if name == "precomputed":
         return x
-    raise ValueError(f"the kernel {name!r} is not known to the engine: use linear, poly, sigmoid, rbf, laplacian or cosine")
+    raise ValueError(
+        f"the kernel {name!r} is not known to the engine: use linear, poly, sigmoid, rbf, laplacian or cosine"
+    )

@@ -51,16 +51,16 @@ def table(X):
 
 
 def check(estimator, X, dtype="numeric", missing=False, copy=False, names=True, features=True):
-    """X as a matrix: of its own numbers for "numeric", of anything for None, of the first of a tuple of dtypes unless it has
-    another of them. `missing` admits NaN, `copy` makes it safe to write; `names` and `features` compare with those the
-    estimator was fitted with."""
+    """X as a matrix: of its own numbers for "numeric", of anything for None, of the first of a tuple of dtypes
+    unless it has another of them. `missing` admits NaN, `copy` makes it safe to write; `names` and `features`
+    compare with those the estimator was fitted with."""
     if names:
         _check_names(estimator, X)
     array = table(X)
     if array.ndim != 2:
         raise ValueError(
-            f"Expected 2D array, got {array.ndim}D array instead: reshape your data using array.reshape(-1, 1) if it has a "
-            "single feature or array.reshape(1, -1) if it is a single sample"
+            f"Expected 2D array, got {array.ndim}D array instead: reshape your data using array.reshape(-1, 1) if it has "
+            "a single feature or array.reshape(1, -1) if it is a single sample"
         )
     if not len(array):
         raise ValueError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required")

@@ -25,8 +25,8 @@ class Neighbors(Frozen):
         found = self._distances(X)
         if count > self.n_samples_fit_ - (X is None):
             raise ValueError(
-                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {count}, n_samples_fit = {self.n_samples_fit_}, "
-                f"n_samples = {len(found)}"
+                f"Expected n_neighbors <= n_samples_fit, but n_neighbors = {count}, "
+                f"n_samples_fit = {self.n_samples_fit_}, n_samples = {len(found)}"
             )
         if X is None:
             np.fill_diagonal(found, np.inf)
@@ -118,8 +118,8 @@ class RadiusClassifier(_NeighborsClassifier):
         alone = np.array([not len(row) for row in places])
         if alone.any() and self.outlier_label_ is None:
             raise ValueError(
-                f"No neighbors found for test samples {np.flatnonzero(alone)}, you can try using larger radius, giving a label "
-                "for outliers, or considering removing them from your dataset."
+                f"No neighbors found for test samples {np.flatnonzero(alone)}, you can try using larger radius, "
+                "giving a label for outliers, or considering removing them from your dataset."
             )
         found = []
         for k, (classes, labels) in enumerate(self._outputs()):
@@ -229,5 +229,3 @@ def _distances_with_gaps(x, x_missing, y, y_missing):
     squares = (((x[:, None, :] - y[None]) ** 2) * both).sum(axis=-1)
     count = both.sum(axis=-1)
     return np.where(count == 0, np.nan, np.sqrt(squares / np.where(count == 0, 1, count) * x.shape[1]))
-
-

@@ -97,7 +97,9 @@ class GaussianProcessRegressor(Regressor):
     def predict(self, X, return_std=False, return_cov=False):
         X = self._check(X)
         if not self._has("X_train_"):
-            raise ValueError("the deployed GaussianProcessRegressor was not fitted: fit it in a notebook cell and deploy again")
+            raise ValueError(
+                "the deployed GaussianProcessRegressor was not fitted: fit it in a notebook cell and deploy again"
+            )
         values = self.kernel_(X, self.X_train_)
         mean = self._y_train_std * (values @ self.alpha_) + self._y_train_mean
         mean = mean[:, 0] if mean.ndim > 1 and mean.shape[1] == 1 else mean
@@ -128,7 +130,8 @@ class BinaryLaplace(Frozen):
         return np.where(self._latent(X)[1] > 0, self.classes_[1], self.classes_[0])
 
     def predict_proba(self, X):
-        """The integral of the sigmoid over the latent Gaussian, by the sum of error functions that scikit-learn takes."""
+        """The integral of the sigmoid over the latent Gaussian, by the sum of error functions that scikit-learn
+        takes."""
         values, mean = self._latent(X)
         solved = np.linalg.solve(self.L_, self.W_sr_[:, None] * values)
         variance = self.kernel_.diag(X) - (solved**2).sum(axis=0)
@@ -147,6 +150,7 @@ class GaussianProcessClassifier(ProbableClassifier):
     def predict_proba(self, X):
         if self.n_classes_ > 2 and self.multi_class == "one_vs_one":
             raise ValueError(
-                "one_vs_one multi-class mode does not support predicting probability estimates. Use one_vs_rest mode instead."
+                "one_vs_one multi-class mode does not support predicting probability estimates. "
+                "Use one_vs_rest mode instead."
             )
         return self.base_estimator_.predict_proba(self._check(X))

@@ -101,7 +101,9 @@ class KernelPCA(Transformer):
 
     def inverse_transform(self, X):
         if not self.fit_inverse_transform:
-            raise ValueError("fit_inverse_transform was not set to True, and hence the inverse transform is not available.")
+            raise ValueError(
+                "fit_inverse_transform was not set to True, and hence the inverse transform is not available."
+            )
         X = self._check(X, names=False, features=False)
         return _kernel(self, X, self.X_transformed_fit_, self.gamma_) @ self.dual_coef_
 

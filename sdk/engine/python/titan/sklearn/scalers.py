@@ -6,7 +6,7 @@ from statistics import NormalDist
 import numpy as np
 
 from .base import Regressor, Transformer
-from .inputs import FLOATS, is_missing, table
+from .inputs import FLOATS, table
 from .sparse import Sparse
 
 _NORMAL = NormalDist()
@@ -229,6 +229,8 @@ class Isotonic(Regressor, Transformer):
             raise ValueError("A value in x_new is outside the interpolation range.")
         outside = (T < x[0]) | (T > x[-1])
         result = np.interp(T, x, y)
-        return np.where(outside, np.nan, result).astype(T.dtype) if self.out_of_bounds == "nan" else result.astype(T.dtype)
+        return (
+            np.where(outside, np.nan, result).astype(T.dtype) if self.out_of_bounds == "nan" else result.astype(T.dtype)
+        )
 
     predict = Transformer.transform

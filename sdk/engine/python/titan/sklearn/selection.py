@@ -32,7 +32,9 @@ class MissingIndicator(Transformer):
             return mask
         strange = np.setdiff1d(np.flatnonzero(mask.any(axis=0)), self.features_)
         if self.error_on_new and strange.size:
-            raise ValueError(f"The features {strange} have missing values in transform but have no missing values in fit.")
+            raise ValueError(
+                f"The features {strange} have missing values in transform but have no missing values in fit."
+            )
         return mask[:, self.features_]
 
 

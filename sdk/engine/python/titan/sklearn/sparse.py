@@ -1,6 +1,7 @@
 """Stands in for the sparse matrices that encoders and vectorizers of texts return.
 
-It holds a dense array: an endpoint transforms a few rows, and what it does with the result is `toarray()` or a prediction.
+It holds a dense array: an endpoint transforms a few rows, and what it does with the result is `toarray()` or a
+prediction.
 """
 
 import numpy as np
@@ -65,6 +66,12 @@ class Sparse:
 
     __matmul__ = dot
 
+    def __mul__(self, other):
+        return Sparse(self._dense * other) if np.ndim(other) == 0 else self.dot(other)
+
+    def __rmul__(self, factor):
+        return Sparse(self._dense * factor)
+
     def __rmatmul__(self, other):
         return other @ self._dense
 
@@ -74,6 +81,10 @@ class Sparse:
     def sum(self, axis=None):
         total = self._dense.sum(axis=axis)
         return total if axis is None else np.asmatrix(total if axis == 0 else total[:, None])
+
+    def mean(self, axis=None):
+        mean = self._dense.mean(axis=axis)
+        return mean if axis is None else np.asmatrix(mean if axis == 0 else mean[:, None])
 
     def nonzero(self):
         return self._dense.nonzero()

@@ -157,8 +157,9 @@ class DictVectorizer(Transformer):
 
 
 class _Hasher(Transformer):
-    def _hashed(self, samples):
-        """Samples are iterables of (feature, value)."""
+    def _hashed(self, samples, binary=False):
+        """Samples are iterables of (feature, value). With `binary` what is there is 1, also where features cancel
+        out."""
         samples = list(samples)
         if not samples:
             raise ValueError("Cannot vectorize empty sequence.")
@@ -169,7 +170,8 @@ class _Hasher(Transformer):
                     name, value = f"{name}={value}", 1
                 number = _murmur(name.encode() if isinstance(name, str) else name)
                 sign = -1 if self.alternate_sign and number < 0 else 1
-                row[abs(number) % self.n_features] += sign * value
+                place = abs(number) % self.n_features
+                row[place] = 1 if binary else row[place] + sign * value
         return result
 
 
@@ -184,9 +186,8 @@ class FeatureHasher(_Hasher):
 
 class HashingVectorizer(_Hasher, _Analyzer):
     def _transform(self, documents):
-        result = self._hashed(((name, 1) for name in features) for features in self._documents(documents))
-        if self.binary:
-            result = (result != 0).astype(result.dtype)
+        samples = (((name, 1) for name in features) for features in self._documents(documents))
+        result = self._hashed(samples, self.binary)
         return Sparse(result if self.norm is None else normalized_rows(result, self.norm))
 
 

@@ -1,7 +1,7 @@
 """Decision trees and forests.
 
-All trees of an ensemble lie in the same arrays (`Trees`), and a sample walks down all of them at once: one pass over the arrays
-a level, whatever the number of trees.
+All trees of an ensemble lie in the same arrays (`Trees`), and a sample walks down all of them at once: one pass over
+the arrays a level, whatever the number of trees.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ CELLS = 1 << 18
 
 
 class Trees:
-    """Trees in arrays over the nodes of all: `left` and `right` are children, or the node itself for a leaf; `feature` is the
-    column compared with `threshold`, `missing_left` says where NaN goes; `value` is what a node predicts; `roots` are
-    the first nodes. `categories`, for trees that split by category, is (`by_category` a node, its row of `goes_left`,
-    `known` by feature), the last two masks over category numbers."""
+    """Trees in arrays over the nodes of all: `left` and `right` are children, or the node itself for a leaf;
+    `feature` is the column compared with `threshold`, `missing_left` says where NaN goes; `value` is what a node
+    predicts; `roots` are the first nodes. `categories`, for trees that split by category, is (`by_category` a node,
+    its row of `goes_left`, `known` by feature), the last two masks over category numbers."""
 
     def __init__(self, left, right, feature, threshold, missing_left, value, roots, categories=None):
         self.left, self.right, self.feature, self.threshold = left, right, feature, threshold
