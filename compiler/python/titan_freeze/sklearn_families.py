@@ -13,8 +13,8 @@ _FAMILIES = {
     "base.Bunch": "Bunch",
     "linear.LinearRegressor": """
         LinearRegression Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV Lars LarsCV LassoLars LassoLarsCV
-        LassoLarsIC OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV MultiTaskLasso MultiTaskLassoCV MultiTaskElasticNet
-        MultiTaskElasticNetCV HuberRegressor QuantileRegressor TheilSenRegressor
+        LassoLarsIC OrthogonalMatchingPursuit OrthogonalMatchingPursuitCV MultiTaskLasso MultiTaskLassoCV
+        MultiTaskElasticNet MultiTaskElasticNetCV HuberRegressor QuantileRegressor TheilSenRegressor
     """,
     "linear.RavelRegressor": "SGDRegressor PassiveAggressiveRegressor LinearSVR",
     "linear.BayesianRegressor": "BayesianRidge ARDRegression",

@@ -59,8 +59,8 @@ def check(estimator, X, dtype="numeric", missing=False, copy=False, names=True, 
     array = table(X)
     if array.ndim != 2:
         raise ValueError(
-            f"Expected 2D array, got {array.ndim}D array instead: reshape your data using array.reshape(-1, 1) if it has "
-            "a single feature or array.reshape(1, -1) if it is a single sample"
+            f"Expected 2D array, got {array.ndim}D array instead: reshape your data using array.reshape(-1, 1) if it "
+            "has a single feature or array.reshape(1, -1) if it is a single sample"
         )
     if not len(array):
         raise ValueError(f"Found array with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required")
