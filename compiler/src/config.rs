@@ -20,6 +20,8 @@ pub struct Settings {
     pub state: Option<State>,
     /// Shell commands that prepare the environment, run in the notebook's folder before its first cell.
     pub commands: Vec<String>,
+    /// Files that travel: paths relative to the notebook's folder, of files or folders, or glob patterns.
+    pub files: Vec<String>,
 }
 
 /// The keys, flat or below `service`.
@@ -32,6 +34,7 @@ struct Keys {
     timeout: Option<Timeout>,
     state: Option<State>,
     commands: Option<Vec<String>>,
+    files: Option<Vec<String>>,
     machine: Option<Machine>,
 }
 
@@ -42,7 +45,7 @@ struct Machine {
     memory: Option<Bytes>,
 }
 
-const KEYS: [&str; 7] = ["image", "cpu", "memory", "timeout", "state", "commands", "machine"];
+const KEYS: [&str; 8] = ["image", "cpu", "memory", "timeout", "state", "commands", "files", "machine"];
 
 /// Cores.
 #[derive(Debug)]
@@ -189,7 +192,21 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         state: default.state,
     };
     config.check().map_err(|e| e.to_string())?;
-    Ok(Settings { config, state: keys.state, commands: keys.commands.unwrap_or_default() })
+    let files = keys.files.unwrap_or_default();
+    if let Some(file) = files.iter().find(|file| !is_inside(file)) {
+        return Err(format!(
+            "'{file}' under files is not a path within the notebook's folder: write one relative to it, as in data/labels.txt, \
+             and copy the file there if it lies elsewhere"
+        ));
+    }
+    Ok(Settings { config, state: keys.state, commands: keys.commands.unwrap_or_default(), files })
+}
+
+/// Whether `path`, relative to a folder, names something in it.
+fn is_inside(path: &str) -> bool {
+    use std::path::{Component, Path};
+    let mut parts = Path::new(path).components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
 }
 
 fn one_line(error: &serde_norway::Error) -> String {
@@ -242,6 +259,7 @@ mod tests {
         assert_eq!(good("titan: v1\nstate: reuse").state, Some(State::Reuse));
         assert_eq!(good("titan: v1\ntimeout: 1.5\nmemory: 2000000").config.timeout_ms, 1500);
         assert_eq!(good("titan: v1\nmemory: 2G").config.memory, 2_000_000_000);
+        assert_eq!(good("titan: v1\nfiles:\n- data/*.csv\n- ./labels.txt").files, ["data/*.csv", "./labels.txt"]);
     }
 
     #[test]
@@ -283,6 +301,10 @@ mod tests {
             ("titan: v1\ntimeout: soon", "timeout is soon"),
             ("titan: v1\ntimeout: 0", "timeout is 0"),
             ("titan: v1\nmemory: [", "not valid YAML"),
+            ("titan: v1\nfiles: data.csv", "invalid type: string"),
+            ("titan: v1\nfiles: [a.csv, ../b.csv]", "'../b.csv' under files is not a path within the notebook's folder"),
+            ("titan: v1\nfiles: [/etc/passwd]", "'/etc/passwd' under files"),
+            ("titan: v1\nfiles: ['']", "'' under files"),
             ("titan: v1\ncpu: 1\nservice: {image: x}", "cpu stands beside 'service'"),
             ("service: {image: x, cpu: 1, machine: {cpu: 2}}", "given twice"),
             ("service: {image: x, machine: {gpu: 2}}", "unknown field `gpu`"),

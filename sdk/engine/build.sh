@@ -175,7 +175,7 @@ link() { # ENGINE PACKAGE...
   done >"engine-$engine/extensions.inc"
   while read -r file; do archives+=("$file"); done < <(find "$@" -name 'lib*.a' | sort)
   native/python "$HERE/build/archive.py" "engine-$engine" python/Modules/config.c "engine-$engine/extensions.inc" \
-    "$PYTHON_SOURCE/Lib" "${folders[@]}" "$HERE/python"
+    pandas-packages/pytz/zoneinfo "$PYTHON_SOURCE/Lib" "${folders[@]}" "$HERE/python"
   for file in "$HERE"/src/*.c; do
     objects+=("engine-$engine/$(basename "$file" .c).o")
     "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib "-Iengine-$engine" \

@@ -9,6 +9,7 @@ folder. JOB is a JSON file:
     endpoints     [{name, method, path, source, response_info, after_cell, cell_indexes}]: cells that answer requests
                   and are not run; `name` is the export's, `after_cell` the index of the first one
     modules_file  a JSON list of the names of all modules the engine has
+    files         what travels: paths relative to the notebook's folder, of files or folders, or patterns
     out           an empty folder
     answer_seconds, memory
                   what an endpoint may take to answer its sample request, in seconds and bytes

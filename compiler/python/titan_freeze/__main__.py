@@ -10,6 +10,7 @@ from pathlib import Path
 from .capture import Capture
 from .errors import FreezeError
 from .events import Events
+from .files import Files
 from .kernel import Kernel
 from .modules import Modules
 from .parity import record
@@ -29,7 +30,9 @@ def freeze(job, events):
     events.send("stage", stage="models")
     models = capture.convert_models(out)
     events.send("stage", stage="state")
-    captured = write_state(out / "state", capture, samples)
+    files = Files(Path(job["notebook"]).parent, job["files"], job["memory"])
+    files.add_package_data(modules)
+    captured = write_state(out / "state", capture, samples, files)
     output = {
         "python": platform.python_version(),
         "engine": modules.engine(),

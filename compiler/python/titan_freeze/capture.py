@@ -9,7 +9,7 @@ import io
 import types
 
 from .errors import CannotTravel, FreezeError, one_line, type_name
-from .modules import imports
+from .imports import imports
 from .names import CellReads, attributes, global_reads
 from .paths import path_to
 from .pickler import Pickler
@@ -149,11 +149,13 @@ class Capture:
         statements = [statement for tree in trees for statement in imports(tree)]
         missing = self.modules.missing_imports(statements)
         if missing:
-            raise FreezeError(
-                f"{what} {', '.join(missing)}, which the engine does not have: use what it has, or compute the result "
-                "in a cell before and keep it in a variable"
-            )
-        self.imports.update(dict.fromkeys(self.modules.importable(statements)))
+            remedy = "use what it has, or compute the result in a cell before and keep it in a variable"
+            raise FreezeError(f"{what} {'; it imports '.join(map(str, missing))}: {missing[0].remedy or remedy}")
+        for name, guarded in self.modules.importable(statements):
+            if not guarded:
+                self.imports[name] = self.imports.get(name) or what
+            else:
+                self.imports.setdefault(name)
 
     def _read(self, names, used, endpoint, via):
         """Queues the variables `names`. `used` are all names in the code that reads them."""
@@ -178,7 +180,7 @@ class Capture:
         """`import a.b` defines `a` only. What makes `a.b` work must be imported in the engine too."""
         for name in self.modules.loaded_below(package):
             if set(name[len(package) + 1 :].split(".")) <= used:
-                self.imports[name] = None
+                self.imports.setdefault(name)
 
     def function(self, function, place):
         """Called by the pickler: a function travels, so must what it reads."""

@@ -4,6 +4,7 @@ import io
 import pickle
 import struct
 import types
+import zlib
 
 from .errors import type_name
 from .pickler import Pickler
@@ -35,7 +36,7 @@ class _Numbers:
         return self._capture.travelling_base(array)
 
 
-def write_state(file, capture, samples):
+def write_state(file, capture, samples, files):
     """Writes the state: [{name, type, bytes, endpoint}] of the variables in it, without modules."""
     numbers, stream, captured = _Numbers(capture), io.BytesIO(), []
     pickler = Pickler(stream, numbers, capture.modules, capture.sources)
@@ -48,7 +49,7 @@ def write_state(file, capture, samples):
             if not isinstance(variable.value, types.ModuleType):
                 kind, endpoint = type_name(variable.value), variable.endpoint.export
                 captured.append({"name": variable.name, "type": kind, "bytes": size, "endpoint": endpoint})
-    head = pickle.dumps(_head(capture, list(numbers.cells), variables, samples), protocol=5)
+    head = pickle.dumps(_head(capture, list(numbers.cells), variables, samples, files), protocol=5)
     with open(file, "wb") as output:
         output.write(struct.pack("<Q", len(head) + stream.tell()))
         output.write(head)
@@ -56,17 +57,28 @@ def write_state(file, capture, samples):
         for array in numbers.arrays:
             output.write(struct.pack("<Q", array.nbytes))
             output.write(_memory(array))
+        for content in files.contents():
+            output.write(struct.pack("<Q", len(content)))
+            output.write(content)
     return captured
 
 
-def _head(capture, cells, variables, samples):
+def _head(capture, cells, variables, samples, files):
     return {
-        "modules": capture.modules.local,
-        "imports": list(capture.imports),
+        "modules": {name: _compressed(*module) for name, module in capture.modules.local.items()},
+        "packages": {name: _compressed(*module) for name, module in capture.modules.packages.items()},
+        "folder": str(files.folder) if files.own else None,
+        "files": list(files.own),
+        "package_files": list(files.of_packages),
+        "imports": capture.imports,
         "sources": cells,
         "endpoints": [endpoint.head(samples[endpoint.export]) for endpoint in capture.endpoints],
         "names": [variable.name for variable in variables],
     }
+
+
+def _compressed(is_package, file, source):
+    return is_package, file, zlib.compress(source.encode())
 
 
 def _memory(array):

@@ -1,11 +1,11 @@
 """Packs the engine's Python files into what src/archive.c includes. Run by the native build of the engine's own Python,
 because marshalled code belongs to one version.
 
-    archive.py OUT CONFIG_C EXTENSIONS STDLIB FOLDER...
+    archive.py OUT CONFIG_C EXTENSIONS ZONES STDLIB FOLDER...
 
 OUT receives archive_data.bin, archive_entries.inc, archive_frozen.inc and modules.txt, which names everything that can be
 imported: also the modules in C, which CPython's CONFIG_C and the engine's EXTENSIONS list. Each FOLDER may hold some of
-PACKAGES; a later one adds its files to those of an earlier.
+PACKAGES; a later one adds its files to those of an earlier. ZONES holds the time zone database.
 """
 
 import marshal
@@ -31,12 +31,16 @@ LEFT_OUT = set("""
     unittest.async_case unittest.mock xml.sax.expatreader xml.sax.saxutils _distutils_system_mod _asyncio
     _sysconfigdata__linux_x86_64-linux-gnu
 """.split())
+# Modules that others put into `sys.modules` under a second name.
+ALIASES = {"collections.abc", "os.path"}
 # Frozen instead of stored: needed before the importer runs.
 FROZEN = {"encodings", "encodings.aliases", "encodings.ascii", "encodings.latin_1", "encodings.utf_8"}
 IMPORTER = "titan.importer"
 LIBRARY = "/lib/python3.13"
-# What packages read at run time, by `pkgutil.get_data`.
-DATA_FILES = ("dateutil/zoneinfo/dateutil-zoneinfo.tar.gz",)
+# Where `zoneinfo` looks, as on most systems.
+ZONES = "/usr/share/zoneinfo"
+# What packages read at run time.
+DATA_FILES = ("dateutil/zoneinfo/dateutil-zoneinfo.tar.gz", "pytz/zoneinfo/**/*")
 PACKAGES = ("numpy", "pandas", "dateutil", "pytz", "six", "titan", "_sysconfigdata__wasi_wasm32-wasi")
 
 
@@ -71,16 +75,17 @@ def built_in(config, extensions):
     return found - LEFT_OUT
 
 
-def main(out, config, extensions, stdlib, *others):
+def main(out, config, extensions, zones, stdlib, *others):
     found, data_files = {}, {}
     for root, packages in [(stdlib, [None]), *((root, PACKAGES) for root in others)]:
         for package in packages:
             for name, is_package, path in modules(root, package):
                 # What a module calls its `__file__` (python/titan/importer.py).
                 found[name] = is_package, path, f"{LIBRARY}/{name.replace('.', '/')}{'/__init__' if is_package else ''}.py"
-        for name in DATA_FILES:
-            if (root / name).is_file():
-                data_files[f"{LIBRARY}/{name}"] = (root / name).read_bytes()
+        for path in sorted(path for pattern in DATA_FILES for path in root.glob(pattern) if path.is_file()):
+            data_files[f"{LIBRARY}/{path.relative_to(root).as_posix()}"] = path.read_bytes()
+    for path in sorted(path for path in zones.rglob("*") if path.is_file()):
+        data_files[f"{ZONES}/{path.relative_to(zones).as_posix()}"] = path.read_bytes()
 
     frozen, lines = [], []
     for name in sorted(FROZEN) + [IMPORTER]:
@@ -91,7 +96,7 @@ def main(out, config, extensions, stdlib, *others):
     lines += ["\nstatic const struct _frozen frozen[] = {\n", *frozen, "    {0},\n};\n"]
     (out / "archive_frozen.inc").write_text("".join(lines))
 
-    data, entries = bytearray(), []
+    data, entries, kept = bytearray(), [], {}
     # bsearch compares bytes.
     for name in sorted({**found, **data_files}, key=str.encode):
         if name in data_files:
@@ -100,11 +105,14 @@ def main(out, config, extensions, stdlib, *others):
             package, path, shown = found[name]
             code = code_of(path, shown)
         stored = zlib.compress(code, 9)
-        entries.append(f'{{"{name}", {len(data)}, {len(stored)}, {len(code)}, {int(package)}}},\n')
-        data += stored
+        # Many a time zone has several names.
+        at = kept.setdefault(stored, len(data))
+        entries.append(f'{{"{name}", {at}, {len(stored)}, {len(code)}, {int(package)}}},\n')
+        if at == len(data):
+            data += stored
     (out / "archive_entries.inc").write_text("".join(entries))
     (out / "archive_data.bin").write_bytes(data)
-    (out / "modules.txt").write_text("".join(f"{name}\n" for name in sorted({*found, *FROZEN, *built_in(config, extensions)})))
+    (out / "modules.txt").write_text("".join(f"{name}\n" for name in sorted({*found, *FROZEN, *ALIASES, *built_in(config, extensions)})))
 
 
 if __name__ == "__main__":

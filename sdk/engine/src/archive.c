@@ -6,13 +6,15 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "archive.h"
 #include "python.h"
 
+/* A module, or a data file, whose name is an absolute path. */
 struct entry {
     const char *name;
     unsigned offset; /* into `data` */
     unsigned stored; /* bytes compressed */
-    unsigned size;   /* bytes of marshalled code */
+    unsigned size;   /* bytes of marshalled code, or of the file */
     int package;
 };
 
@@ -32,6 +34,37 @@ static int compare(const void *name, const void *entry)
     return strcmp(name, ((const struct entry *)entry)->name);
 }
 
+static struct file file_of(const struct entry *entry)
+{
+    return (struct file){entry->name, data + entry->offset, entry->stored, entry->size};
+}
+
+int archive_inflate(const struct file *file, void *to)
+{
+    uLongf size = file->size;
+    return uncompress(to, &size, file->bytes, file->stored) == Z_OK && size == file->size;
+}
+
+size_t archive_files(void)
+{
+    /* A slash is before every letter of a module's name. */
+    size_t low = 0, high = COUNT;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (entries[middle].name[0] == '/') {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+struct file archive_file(size_t index)
+{
+    return file_of(&entries[index]);
+}
+
 PyObject *archive_find(PyObject *name)
 {
     const char *text = PyUnicode_AsUTF8(name);
@@ -46,8 +79,8 @@ PyObject *archive_find(PyObject *name)
     if (code == NULL) {
         return NULL;
     }
-    uLongf size = entry->size;
-    if (uncompress((Bytef *)PyBytes_AS_STRING(code), &size, data + entry->offset, entry->stored) != Z_OK || size != entry->size) {
+    const struct file file = file_of(entry);
+    if (!archive_inflate(&file, PyBytes_AS_STRING(code))) {
         Py_DECREF(code);
         return PyErr_Format(PyExc_ImportError, "module %s does not inflate", text);
     }
@@ -57,7 +90,7 @@ PyObject *archive_find(PyObject *name)
 PyObject *archive_names(void)
 {
     PyObject *names = PyFrozenSet_New(NULL);
-    for (int i = 0; names != NULL && i < COUNT; i++) {
+    for (size_t i = archive_files(); names != NULL && i < COUNT; i++) {
         PyObject *name = PyUnicode_FromString(entries[i].name);
         if (name == NULL || PySet_Add(names, name) < 0) {
             Py_CLEAR(names);

@@ -2,19 +2,19 @@
  *
  * wasi-libc calls WASI preview 1 through symbols named __imported_wasi_snapshot_preview1_*. Defined here, they
  * link to these functions and the module imports nothing of preview 1. The system they describe has a clock,
- * entropy, standard output and error (both are the host's log), an empty standard input, and an empty read-only
- * root folder, so that opening a file is Python's ordinary FileNotFoundError; it has no sockets, no processes
- * and no environment. Prototypes: <wasi/api.h>. */
+ * entropy, standard output and error (both are the host's log), an empty standard input, and the read-only file system of
+ * files.c; it has no sockets, no processes and no environment. Prototypes: <wasi/api.h>. */
 #include <string.h>
 #include <wasi/api.h>
 
+#include "files.h"
 #include "host.h"
 #include "log.h"
 
 #define SYSCALL(name) __imported_wasi_snapshot_preview1_##name
 #define NANOSECONDS UINT64_C(1000000000)
 
-enum { STDIN = 0, STDOUT = 1, STDERR = 2, ROOT = 3 };
+enum { STDIN = 0, STDOUT = 1, STDERR = 2 };
 
 static int is_output(int32_t fd)
 {
@@ -152,7 +152,7 @@ _Noreturn void SYSCALL(proc_exit)(int32_t status)
     __builtin_trap();
 }
 
-/* Open files: the three standard ones and the root folder. */
+/* Open files: the three standard ones, and those of the file system. */
 
 int32_t SYSCALL(fd_write)(int32_t fd, const __wasi_ciovec_t *parts, uint32_t count, uint32_t *written)
 {
@@ -169,50 +169,67 @@ int32_t SYSCALL(fd_write)(int32_t fd, const __wasi_ciovec_t *parts, uint32_t cou
 
 int32_t SYSCALL(fd_read)(int32_t fd, const __wasi_iovec_t *parts, uint32_t count, uint32_t *read)
 {
-    (void)parts, (void)count;
+    if (!is_standard(fd)) {
+        return files_read(fd, parts, count, read);
+    }
     *read = 0;
     return fd == STDIN ? __WASI_ERRNO_SUCCESS : __WASI_ERRNO_BADF;
 }
 
+int32_t SYSCALL(fd_pread)(int32_t fd, const __wasi_iovec_t *parts, uint32_t count, int64_t offset, uint32_t *read)
+{
+    return is_standard(fd) ? __WASI_ERRNO_SPIPE : files_read_at(fd, parts, count, (uint64_t)offset, read);
+}
+
 int32_t SYSCALL(fd_close)(int32_t fd)
 {
-    return is_standard(fd) || fd == ROOT ? __WASI_ERRNO_SUCCESS : __WASI_ERRNO_BADF;
+    return is_standard(fd) ? __WASI_ERRNO_SUCCESS : files_close(fd);
 }
 
 int32_t SYSCALL(fd_seek)(int32_t fd, int64_t offset, int32_t whence, uint64_t *position)
 {
-    (void)offset, (void)whence, (void)position;
-    return is_standard(fd) ? __WASI_ERRNO_SPIPE : __WASI_ERRNO_BADF;
+    return is_standard(fd) ? __WASI_ERRNO_SPIPE : files_seek(fd, offset, whence, position);
 }
 
-/* What kind of file a descriptor is; __WASI_ERRNO_BADF for none. */
-static int32_t file_type(int32_t fd, __wasi_filetype_t *type)
+int32_t SYSCALL(fd_tell)(int32_t fd, uint64_t *position)
 {
-    if (!is_standard(fd) && fd != ROOT) {
-        return __WASI_ERRNO_BADF;
+    return SYSCALL(fd_seek)(fd, 0, __WASI_WHENCE_CUR, position);
+}
+
+int32_t SYSCALL(fd_filestat_get)(int32_t fd, __wasi_filestat_t *status)
+{
+    if (!is_standard(fd)) {
+        return files_status(fd, status);
     }
-    *type = fd == ROOT ? __WASI_FILETYPE_DIRECTORY : __WASI_FILETYPE_UNKNOWN;
+    memset(status, 0, sizeof *status);
+    status->filetype = __WASI_FILETYPE_UNKNOWN;
     return __WASI_ERRNO_SUCCESS;
 }
 
 int32_t SYSCALL(fd_fdstat_get)(int32_t fd, __wasi_fdstat_t *status)
 {
+    __wasi_filestat_t file;
+    int32_t error = SYSCALL(fd_filestat_get)(fd, &file);
     memset(status, 0, sizeof *status);
+    /* All rights, so that whoever asks to write is told that this is a read-only file system. */
     status->fs_rights_base = status->fs_rights_inheriting = UINT64_MAX;
-    return file_type(fd, &status->fs_filetype);
+    status->fs_filetype = error == __WASI_ERRNO_SUCCESS ? file.filetype : __WASI_FILETYPE_UNKNOWN;
+    return error;
 }
 
-int32_t SYSCALL(fd_filestat_get)(int32_t fd, __wasi_filestat_t *status)
+/* Buffering and blocking make no difference to what is in memory. */
+int32_t SYSCALL(fd_fdstat_set_flags)(int32_t fd, int32_t flags)
 {
-    memset(status, 0, sizeof *status);
-    return file_type(fd, &status->filetype);
+    (void)flags;
+    __wasi_filestat_t file;
+    return SYSCALL(fd_filestat_get)(fd, &file);
 }
 
 static const char ROOT_NAME[] = "/";
 
 int32_t SYSCALL(fd_prestat_get)(int32_t fd, __wasi_prestat_t *status)
 {
-    if (fd != ROOT) {
+    if (fd != FILES_ROOT) {
         return __WASI_ERRNO_BADF;
     }
     status->tag = __WASI_PREOPENTYPE_DIR;
@@ -222,7 +239,7 @@ int32_t SYSCALL(fd_prestat_get)(int32_t fd, __wasi_prestat_t *status)
 
 int32_t SYSCALL(fd_prestat_dir_name)(int32_t fd, uint8_t *name, uint32_t length)
 {
-    if (fd != ROOT || length < sizeof ROOT_NAME - 1) {
+    if (fd != FILES_ROOT || length < sizeof ROOT_NAME - 1) {
         return __WASI_ERRNO_BADF;
     }
     memcpy(name, ROOT_NAME, sizeof ROOT_NAME - 1);
@@ -231,51 +248,74 @@ int32_t SYSCALL(fd_prestat_dir_name)(int32_t fd, uint8_t *name, uint32_t length)
 
 int32_t SYSCALL(fd_readdir)(int32_t fd, uint8_t *entries, uint32_t length, int64_t from, uint32_t *used)
 {
-    (void)entries, (void)length, (void)from;
-    *used = 0;
-    return fd == ROOT ? __WASI_ERRNO_SUCCESS : __WASI_ERRNO_BADF;
+    return files_list(fd, entries, length, (uint64_t)from, used);
 }
 
 int32_t SYSCALL(path_open)(int32_t folder, int32_t lookup, const char *path, uint32_t length, int32_t how,
                            int64_t rights, int64_t inherited, int32_t flags, int32_t *fd)
 {
-    (void)folder, (void)lookup, (void)path, (void)length, (void)rights, (void)inherited, (void)flags, (void)fd;
-    return (how & __WASI_OFLAGS_CREAT) != 0 ? __WASI_ERRNO_ROFS : __WASI_ERRNO_NOENT;
+    (void)lookup, (void)inherited, (void)flags;
+    return files_open(folder, path, length, how, (uint64_t)rights, fd);
 }
 
 int32_t SYSCALL(path_filestat_get)(int32_t folder, int32_t lookup, const char *path, uint32_t length, __wasi_filestat_t *status)
 {
     (void)lookup;
-    if (folder != ROOT || length != 1 || path[0] != '.') {
-        return __WASI_ERRNO_NOENT;
-    }
-    return SYSCALL(fd_filestat_get)(ROOT, status);
+    return files_status_of(folder, path, length, status);
+}
+
+/* What changes or resolves a path finds nothing, or may not: nothing can be written, and there are no links. */
+static int32_t refuse(int32_t folder, const char *path, uint32_t length, int32_t error)
+{
+    __wasi_filestat_t status;
+    int32_t found = files_status_of(folder, path, length, &status);
+    return found == __WASI_ERRNO_SUCCESS ? error : found;
+}
+
+int32_t SYSCALL(path_create_directory)(int32_t folder, const char *path, uint32_t length)
+{
+    int32_t error = refuse(folder, path, length, __WASI_ERRNO_EXIST);
+    return error == __WASI_ERRNO_NOENT ? __WASI_ERRNO_ROFS : error;
+}
+
+int32_t SYSCALL(path_readlink)(int32_t folder, const char *path, uint32_t length, uint8_t *to, uint32_t room, uint32_t *used)
+{
+    (void)to, (void)room, (void)used;
+    return refuse(folder, path, length, __WASI_ERRNO_INVAL);
+}
+
+int32_t SYSCALL(path_remove_directory)(int32_t folder, const char *path, uint32_t length)
+{
+    return refuse(folder, path, length, __WASI_ERRNO_ROFS);
+}
+
+int32_t SYSCALL(path_unlink_file)(int32_t folder, const char *path, uint32_t length)
+{
+    return refuse(folder, path, length, __WASI_ERRNO_ROFS);
+}
+
+int32_t SYSCALL(path_rename)(int32_t folder, const char *path, uint32_t length, int32_t to, const char *name, uint32_t name_length)
+{
+    (void)to, (void)name, (void)name_length;
+    return refuse(folder, path, length, __WASI_ERRNO_ROFS);
 }
 
 /* Everything else fails the same way whatever it is asked. The parameter types are those of the flat ABI. */
 #define REFUSE(name, errno, ...) \
     int32_t SYSCALL(name)(__VA_ARGS__) { return __WASI_ERRNO_##errno; }
 
-REFUSE(fd_advise, BADF, int32_t, int64_t, int64_t, int32_t)
+REFUSE(fd_advise, SUCCESS, int32_t, int64_t, int64_t, int32_t)
 REFUSE(fd_allocate, BADF, int32_t, int64_t, int64_t)
 REFUSE(fd_datasync, BADF, int32_t)
-REFUSE(fd_fdstat_set_flags, BADF, int32_t, int32_t)
 REFUSE(fd_fdstat_set_rights, BADF, int32_t, int64_t, int64_t)
 REFUSE(fd_filestat_set_size, BADF, int32_t, int64_t)
 REFUSE(fd_filestat_set_times, BADF, int32_t, int64_t, int64_t, int32_t)
-REFUSE(fd_pread, BADF, int32_t, int32_t, int32_t, int64_t, int32_t)
 REFUSE(fd_pwrite, BADF, int32_t, int32_t, int32_t, int64_t, int32_t)
 REFUSE(fd_renumber, BADF, int32_t, int32_t)
 REFUSE(fd_sync, BADF, int32_t)
-REFUSE(fd_tell, BADF, int32_t, int32_t)
-REFUSE(path_create_directory, ROFS, int32_t, int32_t, int32_t)
-REFUSE(path_filestat_set_times, NOENT, int32_t, int32_t, int32_t, int32_t, int64_t, int64_t, int32_t)
+REFUSE(path_filestat_set_times, ROFS, int32_t, int32_t, int32_t, int32_t, int64_t, int64_t, int32_t)
 REFUSE(path_link, NOENT, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t)
-REFUSE(path_readlink, NOENT, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t)
-REFUSE(path_remove_directory, NOENT, int32_t, int32_t, int32_t)
-REFUSE(path_rename, NOENT, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t)
 REFUSE(path_symlink, ROFS, int32_t, int32_t, int32_t, int32_t, int32_t)
-REFUSE(path_unlink_file, NOENT, int32_t, int32_t, int32_t)
 REFUSE(sock_accept, BADF, int32_t, int32_t, int32_t)
 REFUSE(sock_recv, BADF, int32_t, int32_t, int32_t, int32_t, int32_t, int32_t)
 REFUSE(sock_send, BADF, int32_t, int32_t, int32_t, int32_t, int32_t)

@@ -22,8 +22,7 @@ def _spec():
 class Importer:
     """A meta path finder and loader over `_titan.find`. There is one, used as a class."""
 
-    # Names with a slash are those of packages' data files.
-    _names = frozenset(name for name in _titan.modules() if "/" not in name)
+    _names = _titan.modules()
     _found = {}
 
     @classmethod
@@ -64,10 +63,8 @@ class Importer:
     @staticmethod
     def get_data(path):
         """The bytes of a package's data file."""
-        found = _titan.find(path)
-        if found is None:
-            raise FileNotFoundError(2, "No such file or directory", path)
-        return found[1]
+        with open(path, "rb") as file:
+            return file.read()
 
     @staticmethod
     def get_source(name):
@@ -76,9 +73,13 @@ class Importer:
 
 
 def install():
-    """Makes this the way to import what is neither built in nor frozen. There are no files to find anything else in."""
+    """Makes this the way to import what is neither built in nor frozen. No modules are found in files."""
     Importer._Spec = _spec()
     sys.meta_path[:] = [finder for finder in sys.meta_path if finder.__name__ != "PathFinder"]
     sys.meta_path.append(Importer)
     sys.path_hooks.clear()
     sys.path_importer_cache.clear()
+    # WASI has no such call, and numpy reads files through a duplicate.
+    import os
+
+    os.dup = _titan.duplicate

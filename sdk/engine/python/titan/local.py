@@ -1,10 +1,16 @@
-"""Python files that lie beside the notebook: imported from the frozen state, which carries their sources."""
+"""Python files that travel with the version, imported from the frozen state, which carries their sources: modules that lie
+beside the notebook, and packages of its image."""
 
-import linecache
 import sys
+import zlib
 
 import _frozen_importlib
 
+SITE = "/lib/python3.13/site-packages/"
+"""Where packages seem to be."""
+
+# Of modules beside the notebook, which load anew for the warm-up.
+_local = set()
 _sources = {}
 _codes = {}
 
@@ -18,8 +24,9 @@ class Importer:
             return None
         is_package, file, _ = _sources[name]
         spec = _frozen_importlib.ModuleSpec(name, Importer, origin=file, is_package=is_package)
-        # `__file__` is relative to the notebook's folder: a name for people, there are no files.
         spec.has_location = True
+        if is_package:
+            spec.submodule_search_locations.append(file.removesuffix("/__init__.py"))
         return spec
 
     @staticmethod
@@ -28,40 +35,66 @@ class Importer:
 
     @staticmethod
     def exec_module(module):
-        exec(Importer.get_code(module.__name__), module.__dict__)
+        exec(Importer.get_code(module.__spec__.name), module.__dict__)
 
     @staticmethod
     def get_code(name):
-        if name not in _codes:
-            _, file, source = _sources[name]
-            _codes[name] = compile(source, file, "exec", dont_inherit=True)
-        return _codes[name]
+        code = _codes.get(name)
+        if code is None:
+            code = compile(Importer.get_source(name), _sources[name][1], "exec", dont_inherit=True)
+            if name in _local:
+                _codes[name] = code
+        return code
 
     @staticmethod
     def get_source(name):
-        return _sources[name][2]
+        # `inspect` and `traceback` ask for it when they need lines.
+        return zlib.decompress(_sources[name][2]).decode()
 
     @staticmethod
     def is_package(name):
         return _sources[name][0]
 
+    @staticmethod
+    def get_data(path):
+        """The bytes of a package's data file."""
+        with open(path, "rb") as file:
+            return file.read()
 
-def install(modules):
-    """Makes {name: (is_package, file, source)} importable, before anything the engine has of the same name."""
+    @staticmethod
+    def get_resource_reader(name):
+        """What `importlib.resources` reads a package's data files by."""
+        from importlib.resources.readers import FileReader
+        from types import SimpleNamespace
+
+        return FileReader(SimpleNamespace(path=_sources[name][1]))
+
+    @staticmethod
+    def find_distributions(context):
+        """What `importlib.metadata` knows of packages."""
+        from importlib.metadata import DistributionFinder, MetadataPathFinder
+
+        return MetadataPathFinder.find_distributions(DistributionFinder.Context(name=context.name, path=[SITE]))
+
+
+def install(modules, packages):
+    """Makes modules beside the notebook and packages, both {name: (is_package, file, compressed source)}, importable before
+    anything the engine has of the same name. A module's `file` is relative to the notebook's folder, a package's to SITE."""
+    _local.update(modules)
     _sources.update(modules)
-    for _, file, source in modules.values():
-        linecache.cache[file] = len(source), None, source.splitlines(True), file
-    if modules and Importer not in sys.meta_path:
+    _sources.update((name, (is_package, SITE + file, source)) for name, (is_package, file, source) in packages.items())
+    if _sources and Importer not in sys.meta_path:
         sys.meta_path.insert(0, Importer)
 
 
 def take():
-    """Takes the loaded modules out of `sys.modules`, so that they load anew; `put` brings them back."""
-    return {name: sys.modules.pop(name) for name in _sources if name in sys.modules}
+    """Takes the loaded modules that lie beside the notebook out of `sys.modules`, so that they load anew; `put` brings them
+    back."""
+    return {name: sys.modules.pop(name) for name in _local if name in sys.modules}
 
 
 def put(modules):
     """Undoes `take`."""
-    for name in _sources:
+    for name in _local:
         sys.modules.pop(name, None)
     sys.modules.update(modules)

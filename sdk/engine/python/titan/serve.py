@@ -7,7 +7,7 @@ import json
 import sys
 import traceback
 
-from . import display, local, state, warmup
+from . import display, files, local, state, warmup
 from .endpoint import Endpoint
 from .output import Output
 
@@ -68,13 +68,16 @@ def thaw(frozen):
 
     reader = state.Reader(stream, _namespace, array)
     head = reader.head
-    local.install(head["modules"])
-    for name in head["imports"]:
+    names = head["files"] + head["package_files"]
+    files.install(head["folder"], head["files"], head["package_files"], memory[len(memory) - len(names) :])
+    local.install(head["modules"], head["packages"])
+    for name, what in head["imports"].items():
         try:
             importlib.import_module(name)
-        except Exception:
-            # The import statement may be guarded, or never be reached. It says what is wrong when it is.
-            pass
+        except Exception as error:
+            # Otherwise the statement copes when it is reached.
+            if what is not None:
+                raise state.StateError(f"{what} {name}, which fails in the engine: {state.told(error)}") from error
     reader.fill()
     _endpoints[:] = map(Endpoint, head["endpoints"])
     _cold = (stream, arrays, reader.sources) if warm else None
@@ -131,6 +134,7 @@ def _failure(error):
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("titan."):
         trace = trace.tb_next
+    advice = files.explain(error)
     text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
     try:
         message = str(error)
@@ -138,4 +142,6 @@ def _failure(error):
         message = ""
     name = type(error).__qualname__
     line = f"{name}: {message}".splitlines()[0] if message else name
+    if advice is not None:
+        line += f" ({advice})"
     return line, text

@@ -5,12 +5,17 @@ A state is
     warm     1 byte, put in front by the compiler: whether to run the endpoints while the heap image is made
     length   8 bytes, little-endian: of the stream
     stream   pickles, one after the other
-    arrays   the memory of numpy arrays, each 8 bytes of length (little-endian) and its bytes
+    arrays   the memory of numpy arrays and then the contents of files, each 8 bytes of length (little-endian) and its bytes
 
 The first pickle of the stream is plain data, a dict:
 
-    modules    {name: (is_package, file, source)}: Python files that lie beside the notebook
-    imports    names of modules that endpoints import
+    modules    {name: (is_package, file, source)}: Python files that lie beside the notebook, sources compressed by zlib
+    packages   the same of the image's packages
+    folder     the absolute path of the notebook's folder if files of it travel
+    files      names of files in it that travel
+    package_files  names of data files of packages, relative to where packages are
+    imports    {name: what}: modules that endpoints import; `what` says who, as in `GET /x imports`, or is None for an
+               import that need not succeed
     sources    [(label, text, flags)]: cells that functions come from; flags are those of `compile`
     endpoints  [{method, path, source, flags, quiet, info, sample}]: `info` is the source of the ResponseInfo cell or
                None, `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
@@ -25,6 +30,7 @@ import pickle
 import struct
 from io import BytesIO
 
+from . import files
 from .rebuild import Builder, Sources
 
 _LENGTH = struct.Struct("<Q")
@@ -73,7 +79,20 @@ class Reader(pickle.Unpickler):
             try:
                 self._namespace[name] = self.load()
             except Exception as error:
-                raise StateError(f"variable {name!r}: {type(error).__name__}: {error}") from error
+                raise StateError(f"variable {name!r}: {told(error)}") from error
+
+
+def told(error):
+    """The exception in one line, with the place in a file that travels where it was raised."""
+    where, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith(("<", "/lib/python3.13/")) or "/site-packages/" in file:
+            where = f" ({file.rpartition('/site-packages/')[2]}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    advice = files.explain(error)
+    where += f": {advice}" if advice else ""
+    return " ".join(f"{type(error).__name__}: {error}{where}".split())
 
 
 def array(memory, dtype, shape, order):
