@@ -53,7 +53,7 @@ fn the_same_notebook_gives_the_same_bundle() {
         assert!(captured.contains(&name), "{captured:?}");
     }
     let stages: Vec<_> = first.stages.iter().map(|(stage, _)| *stage).collect();
-    assert_eq!((stages.first(), stages.last()), (Some(&Stage::Environment), Some(&Stage::Component)));
+    assert_eq!((stages.first(), stages.last()), (Some(&Stage::Environment), Some(&Stage::Verify)));
 }
 
 #[test]
