@@ -1,7 +1,9 @@
 //! Whether two responses say the same. Text is compared exactly, JSON by value, and numbers with a fraction, in either,
 //! within a tolerance: inference adds up in another order here than there.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::iter;
 
 use serde_json::Value;
 use titan_sdk::host::Response;
@@ -63,6 +65,7 @@ fn same_value(one: &Value, other: &Value) -> bool {
 }
 
 fn same_text(one: &str, other: &str) -> bool {
+    let (one, other) = (&*without_addresses(one), &*without_addresses(other));
     if one == other {
         return true;
     }
@@ -82,6 +85,15 @@ fn same_text(one: &str, other: &str) -> bool {
             _ => return false,
         }
     }
+}
+
+/// The text without the addresses of `<Model object at 0x7f3a>`, which are others in every process.
+fn without_addresses(text: &str) -> Cow<'_, str> {
+    const MARK: &str = " at 0x";
+    let mut parts = text.split(MARK);
+    let Some(first) = parts.next().filter(|first| first.len() < text.len()) else { return text.into() };
+    let rest = |part: &str| format!("{MARK}{}", part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    iter::once(first.to_owned()).chain(parts.map(rest)).collect()
 }
 
 fn same_number(one: &str, other: &str) -> bool {
@@ -112,7 +124,7 @@ impl<'a> Iterator for Pieces<'a> {
         }
         let mut within_word = false;
         for (at, character) in text.char_indices() {
-            let length = if within_word { 0 } else { number(text[at..].as_bytes()) };
+            let length = if within_word { 0 } else { number(&text.as_bytes()[at..]) };
             if length > 0 {
                 self.0 = &text[at + length..];
                 return Some(Piece { before: &text[..at], number: &text[at..at + length] });
@@ -185,6 +197,9 @@ mod tests {
             ("1e-6 chance", "2e-6 chance", false),
             ("nan 1.0", "nan 1.0000001", true),
             ("nan 1.0", "inf 1.0", false),
+            ("<A at 0x7f3a> <B at 0x7f3b> 0.5", "<A at 0x1a> <B at 0x19c8> 0.5000001", true),
+            ("<A at 0x7f3a>", "<B at 0x7f3a>", false),
+            ("0x7f3a", "0x7f3b", false),
             // Columns of arrays are as wide as their widest number.
             ("[0.99999994 0.5       ]", "[1.  0.5]", true),
             ("[1. 2.]", "[1.  2.]", false),

@@ -70,10 +70,11 @@ def _silence():
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
-    keras = sys.modules.get("keras")
-    if keras is not None and hasattr(keras, "config"):
-        # Its progress bar goes to standard output; models of the engine are silent.
-        keras.config.disable_interactive_logging()
+    for name in ("keras", "tf_keras"):
+        keras = sys.modules.get(name)
+        if keras is not None:
+            # It goes to standard output; models of the engine show none.
+            keras.utils.Progbar.update = lambda *arguments, **options: None
 
 
 class _Answers:
