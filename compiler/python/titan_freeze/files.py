@@ -8,7 +8,7 @@ from pathlib import Path
 from .errors import FreezeError
 
 # What code mentions that reads files of its package, or what its package's metadata say.
-_READS = re.compile(r"__file__|__path__|resources|get_data|resource_(filename|string|stream)")
+_READS = re.compile(r"__file__|__path__|resources|get_data|getsourcefile|getfile\(|resource_(filename|string|stream)")
 _ASKS = re.compile(r"importlib[._]metadata|importlib import metadata|pkg_resources")
 _CODE = {".py", ".pyc", ".pyi", ".pyx", ".pxd", ".so", ".pyd", ".c", ".cpp", ".h", ".typed"}
 _ASIDE = {"tests", "test", "__pycache__"}

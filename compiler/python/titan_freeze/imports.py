@@ -50,12 +50,19 @@ def imports(tree, into_functions=True, guarded=False, conditional=False):
             yield from imports(node, into_functions, guarded, conditional)
 
 
+def _is_importing(node):
+    return isinstance(node, ast.Call) and _name(node.func) in ("import_module", "__import__") and bool(node.args)
+
+
 def _imported(call):
     """The module that a call of `import_module` with its name imports, or None. Its author expects anything."""
-    if _name(call.func) in ("import_module", "__import__") and call.args and isinstance(call.args[0], ast.Constant):
-        name = call.args[0].value
-        return name if isinstance(name, str) and name.strip(".") == name else None
-    return None
+    name = call.args[0].value if _is_importing(call) and isinstance(call.args[0], ast.Constant) else None
+    return name if isinstance(name, str) and name.strip(".") == name else None
+
+
+def computes_names(tree):
+    """Whether code imports modules by names that are not written there."""
+    return any(_is_importing(node) and not isinstance(node.args[0], ast.Constant) for node in ast.walk(tree))
 
 
 def _of(statements, *options):

@@ -9,11 +9,14 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from .imports import imports
+from .imports import Import, computes_names, imports
 
 _LACKING = ", which the engine does not have"
 _NATIVE = ": a native extension that the engine does not have"
 _ABSENT = ", which is not installed in the notebook's environment"
+# What no code that answers requests imports.
+_ASIDE = {"tests", "test", "__main__", "conftest"}
+_SUBSTITUTES = Path(__file__).with_name("substitutes")
 
 
 class Missing:
@@ -52,6 +55,8 @@ class Modules:
         # Statements that travelling modules may come to, by module: they are looked at when that module's own fate is known.
         self._late = {}
         self._needed = {}
+        # Packages that compute names of what they import: they travel whole.
+        self._whole = set()
         self.local, self.packages = {}, {}
 
     def missing(self, name):
@@ -194,9 +199,21 @@ class Modules:
         tree = ast.parse(source)
         # Functions may import what they need late, or never be called: what is there travels, what is not is their affair.
         self._late[name] = package, list(imports(tree))
+        root = name.partition(".")[0]
+        if taken is self.packages and root not in self._whole and computes_names(tree):
+            self._whole.add(root)
+            self._late[name][1].extend(Import(module, None, 0, True, True) for module in self._all_of(root))
         at_once = [s for s in imports(tree, into_functions=False) if not (s.guarded or s.conditional)]
         missing = self._first_missing(at_once, package, True)
         return missing and Missing([name, *missing.chain], missing.why)
+
+    def _all_of(self, package):
+        """The names of all modules of a package, but for those that test it or are its commands."""
+        for folder in map(Path, self.folders(package)):
+            for file in sorted(folder.rglob("*.py")):
+                parts = file.relative_to(folder.parent).with_suffix("").parts
+                if all(map(str.isidentifier, parts)) and not _ASIDE & set(parts):
+                    yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
     def _first_missing(self, statements, package, needed):
         for statement in statements:
@@ -207,11 +224,22 @@ class Modules:
                 except ImportError:
                     continue
             missing = self._follow(module, needed)
+            if missing is not None and package and needed and self._substitute(module):
+                continue
             if missing is None and statement.attribute and self._is_submodule(module, statement.attribute):
                 missing = self._follow(f"{module}.{statement.attribute}", needed)
             if missing is not None:
                 return missing
         return None
+
+    def _substitute(self, name):
+        """Takes what stands in for a module that packages import but rarely use. Code that copes without never asks for it."""
+        file = _SUBSTITUTES / f"{name}.py"
+        if not file.is_file():
+            return False
+        self._found[name] = None
+        self.packages[name] = False, name.replace(".", "/") + ".py", file.read_text()
+        return True
 
     def _is_submodule(self, module, attribute):
         name = f"{module}.{attribute}"

@@ -14,6 +14,7 @@ import typing
 
 from . import classes, hints, stand_ins
 from .errors import CannotTravel
+from .names import global_reads
 from .references import is_reference
 
 # Types that have a name in `types` and nowhere else.
@@ -137,10 +138,13 @@ class Pickler(pickle.Pickler):
             # Of `functools.singledispatch`, which keeps what it does in a cache of weak references.
             return stand_ins.single_dispatch, (dict(function.registry),)
         place = self._sources.find(function.__code__)
-        module = function.__globals__.get("__name__", "__main__")
+        module = function.__globals__.get("__name__")
+        if getattr(sys.modules.get(module), "__dict__", None) is not function.__globals__:
+            # Code that a package generated, as attrs does methods, may have globals that are no module's.
+            module = None
         if place is None:
             raise CannotTravel(function, "its source is not known", "define it in a cell, with def or lambda")
-        if module != "__main__":
+        if module not in ("__main__", None):
             self._check_reference(function, module)
         self._capture.function(function, place)
         cell, line, ordinal = place
@@ -166,6 +170,9 @@ class Pickler(pickle.Pickler):
             if getattr(function, name):
                 state[name] = getattr(function, name)
         code = function.__code__
+        if module is None:
+            names = function.__globals__
+            state["globals"] = {name: names[name] for name in sorted(global_reads(code)) if name in names}
         if function.__name__ != code.co_name:
             state["__name__"] = function.__name__
         if function.__doc__ != (code.co_consts[0] if code.co_consts and isinstance(code.co_consts[0], str) else None):

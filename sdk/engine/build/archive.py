@@ -18,9 +18,9 @@ from pathlib import Path
 # building and testing only.
 LEFT_OUT = set("""
     __phello__ bz2 lzma _aix_support _android_support _apple_support _ios_support _osx_support _pyrepl antigravity asyncio cProfile
-    cgi cmd code codeop compileall concurrent.futures.process ctypes curses dbm doctest ensurepip ftplib getpass
+    cgi compileall concurrent.futures.process ctypes curses dbm doctest ensurepip ftplib
     http.client http.cookiejar http.server idlelib imaplib lib2to3 logging.config logging.handlers mailbox msilib multiprocessing
-    netrc nntplib pdb poplib profile pstats pty pydoc pydoc_data smtplib socket socketserver sqlite3 ssl tabnanny
+    nntplib pdb poplib profile pstats pty pydoc pydoc_data smtplib socket socketserver sqlite3 ssl tabnanny
     test this tkinter trace tracemalloc tty turtle turtledemo unittest.__main__ urllib.request urllib.robotparser venv
     webbrowser wsgiref xmlrpc zipapp
     numpy._build_utils numpy._configtool numpy._pyinstaller numpy.conftest numpy.distutils numpy.f2py numpy._core.cversions

@@ -6,6 +6,7 @@ work before the freeze, and the state has the results.
 """
 
 import ast
+import builtins
 import dataclasses
 import functools
 import importlib
@@ -69,7 +70,11 @@ class Builder:
         """A function over `cells`, {name: cell}, of the variables it closes over."""
         code = self._sources.function(cell, name, line, ordinal)
         closure = tuple(cells[variable] for variable in code.co_freevars)
-        names = self._namespace if module == "__main__" else importlib.import_module(module).__dict__
+        if module is None:
+            # Of its own; `set_function` fills them.
+            names = {"__builtins__": builtins}
+        else:
+            names = self._namespace if module == "__main__" else importlib.import_module(module).__dict__
         return types.FunctionType(code, names, name, None, closure)
 
     @staticmethod
@@ -78,6 +83,7 @@ class Builder:
         for cell, value in state.pop("contents"):
             cell.cell_contents = value
         function.__dict__.update(state.pop("__dict__"))
+        function.__globals__.update(state.pop("globals", ()))
         for name, value in state.items():
             setattr(function, name, value)
 
@@ -122,6 +128,13 @@ class Builder:
         from .keras import Tensor
 
         return Tensor(array)
+
+    @staticmethod
+    def session(spec):
+        """A session of onnxruntime."""
+        from .onnx import InferenceSession
+
+        return InferenceSession(spec)
 
     @staticmethod
     def estimator_class(family, name):
