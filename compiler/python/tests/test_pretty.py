@@ -3,10 +3,13 @@
 Where IPython is installed, thousands of values are compared with what it shows.
 """
 
+import collections
 import importlib.util
 import pathlib
 import random
+import re
 import sys
+import types
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "sdk/engine/python"))
@@ -30,6 +33,44 @@ def value(chance, depth):
     return elements if kind < 11 else frozenset(elements)
 
 
+class Plain:
+    pass
+
+
+class Named(collections.defaultdict):
+    pass
+
+
+class Wrong(ValueError):
+    pass
+
+
+class Own(list):
+    def __repr__(self):
+        return "Own"
+
+
+def function(a, *b, c: int = 2):
+    pass
+
+
+SHOWN = [
+    (Named(int, a=1), "Named(int, {'a': 1})"),
+    (collections.OrderedDict(a=1), "OrderedDict([('a', 1)])"),
+    (collections.Counter(), "Counter()"),
+    (collections.deque([1], maxlen=2), "deque([1], maxlen=2)"),
+    (collections.UserList([1]), "UserList([1])"),
+    (types.SimpleNamespace(a=1), "namespace(a=1)"),
+    (types.MappingProxyType({1: 2}), "mappingproxy({1: 2})"),
+    (Wrong("x", 1), "tests.test_pretty.Wrong('x', 1)"),
+    (KeyError("x"), "KeyError('x')"),
+    (Own(), "Own"),
+    (function, "<function tests.test_pretty.function(a, *b, c: int = 2)>"),
+    (len, "<function len(obj, /)>"),
+    (re.compile("a\\d", re.I), r"re.compile(r'a\d', re.IGNORECASE|re.UNICODE)"),
+]
+
+
 class PrettyTest(unittest.TestCase):
     def test_containers_break_into_lines(self):
         self.assertEqual(pretty({"b": [1, (2,)], "a": {3, 1}}), "{'b': [1, (2,)], 'a': {1, 3}}")
@@ -46,6 +87,11 @@ class PrettyTest(unittest.TestCase):
     def test_long_containers_are_cut(self):
         self.assertTrue(pretty(list(range(2000))).endswith(" 999,\n ...]"))
 
+    def test_some_types_do_not_look_as_their_repr(self):
+        self.assertRegex(pretty([Plain()]), r"^\[<tests.test_pretty.Plain at 0x[0-9a-f]+>\]$")
+        for shown, expected in SHOWN:
+            self.assertEqual(pretty(shown), expected)
+
     @unittest.skipUnless(importlib.util.find_spec("IPython"), "IPython is not installed")
     def test_as_ipython(self):
         from IPython.lib.pretty import pretty as expected
@@ -54,6 +100,12 @@ class PrettyTest(unittest.TestCase):
             chance = random.Random(seed)
             shown = value(chance, chance.randrange(5))
             self.assertEqual(pretty(shown), expected(shown), seed)
+        holds_itself = collections.defaultdict(list)
+        holds_itself["a"] = collections.OrderedDict(b=holds_itself)
+        words = "the quick brown fox jumps over the lazy dog again and again".split()
+        long = [collections.Counter(words), collections.deque(words * 3, maxlen=99), types.SimpleNamespace(a=words * 3)]
+        for shown in [*(shown for shown, _ in SHOWN), Plain(), holds_itself, *long, [long], set(words), range(3), ...]:
+            self.assertEqual(pretty(shown), expected(shown))
 
 
 if __name__ == "__main__":
