@@ -81,6 +81,22 @@ fn limits_hold_for_a_request_and_not_beyond() {
 }
 
 #[test]
+fn a_fraction_of_a_core_is_a_share_of_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&folder.path().join("data"));
+    let seconds = ["1", "0.25"].map(|cpu| {
+        let config = format!("'''yaml\ntitan: v1\ncpu: {cpu}\n'''");
+        let spin = "# GET /spin\nimport time\nstart = time.monotonic()\nfor i in range(8_000_000): pass\nprint(time.monotonic() - start)";
+        let name = format!("cpu-{}", cpu.replace('.', "-"));
+        let file = notebook::write(folder.path(), &name, &[&config, spin]);
+        gateway.run(&["deploy", file.to_str().unwrap()]);
+        gateway.get(&format!("/{name}/spin")).body.trim().parse::<f64>().unwrap()
+    });
+    // Four times as long, less the burst that an idle version is granted.
+    assert!(seconds[1] > 2.0 * seconds[0], "{seconds:?}");
+}
+
+#[test]
 fn instances_of_one_heap_image_differ_where_they_must() {
     let (gateway, _data) = serve(&[
         "'''yaml\ntitan: v1\nimage: python\nstate: fresh\n'''",
