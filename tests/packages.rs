@@ -4,10 +4,14 @@
 
 mod support;
 
+use serde_json::json;
 use support::{Gateway, fail, notebook, titan};
+use titan_sdk::engine::ENGINES;
 
 fn config(packages: &str) -> String {
-    format!("'''yaml\ntitan: v1\nimage: python\ncommands:\n- pip install -q --disable-pip-version-check {packages}\n'''")
+    format!(
+        "'''yaml\ntitan: v1\nimage: python\ncommands:\n- pip install -q --disable-pip-version-check {packages}\n'''"
+    )
 }
 
 #[test]
@@ -78,7 +82,10 @@ fn packages_that_cannot_travel_are_named_with_the_chain() {
             "requests==2.32.4",
             "def ask():\n    import requests\n    return requests.get('x')",
             "# GET /net\nprint(ask())",
-            &["GET /net uses function ask, which imports requests, which imports urllib3", "which imports socket, which the engine does not have"],
+            &[
+                "GET /net uses function ask, which imports requests, which imports urllib3",
+                "which imports socket, which the engine does not have",
+            ],
         ),
         (
             "tabulate==0.9.0",
@@ -110,5 +117,31 @@ fn a_module_that_fails_in_the_engine_fails_the_deploy_in_one_line() {
     let error = fail(&titan().arg("compile").arg(&file).arg("-o").arg(&out).output().unwrap());
     for part in ["GET /x imports picky, which fails in the engine", "RuntimeError: not here", "picky.py, line 2"] {
         assert!(error.contains(part), "{part:?} is missing: {error}");
+    }
+}
+
+#[test]
+fn every_module_an_engine_lists_can_be_imported() {
+    // pandas offers these to those who have jinja2, which may travel.
+    let optional = ["pandas.io.formats.style", "pandas.io.formats.style_render"];
+    for engine in &ENGINES {
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = Gateway::start(&folder.path().join("store"));
+        let names: Vec<_> = engine.modules().filter(|name| !optional.contains(name)).collect();
+        let image = if engine.name == "pandas" { "scikit-learn" } else { "python" };
+        let cells = [
+            format!("'''yaml\ntitan: v1\nimage: {image}\ntimeout: 2min\n'''"),
+            format!("import {}\nnames = {}", engine.name, json!(names)),
+            format!(
+                "# GET /wrong\nimport {}, importlib\nwrong = {{}}\nfor name in names:\n    try: importlib.import_module(name)\n    \
+                 except BaseException as error: wrong[name] = repr(error)\nprint(len(names), wrong)",
+                engine.name
+            ),
+        ];
+        let file = notebook::write(folder.path(), "demo", &cells.each_ref().map(String::as_str));
+        // The kernel lacks what is the engine's own.
+        gateway.run(&["deploy", "--no-verify", file.to_str().unwrap()]);
+        let answer = gateway.get("/demo/wrong");
+        assert_eq!((answer.status, answer.body), (200, format!("{} {{}}\n", names.len())), "{}", engine.name);
     }
 }

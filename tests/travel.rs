@@ -252,6 +252,188 @@ fn cells_run_as_in_a_kernel() {
 }
 
 #[test]
+fn code_of_every_kind_behaves_as_in_the_kernel() {
+    let cell = r###"
+from __future__ import annotations
+import collections, collections.abc, contextlib, dataclasses, datetime as dt, enum, functools, heapq, bisect, itertools, math, operator, re, string, textwrap, statistics, random, typing as t, json, decimal, copy, weakref
+from typing import Generic, TypeVar, Protocol, Callable, Literal, Optional, Union, overload, NewType, Annotated
+T = TypeVar('T')
+RATE: float = .19
+WORDS = re.compile(r'(?P<word>\w+)\s*=\s*(?P<value>\d+)', re.I | re.X)
+UTC, CET = dt.timezone.utc, dt.timezone(dt.timedelta(hours=1), 'CET')
+START = dt.datetime(2024, 2, 29, 12, tzinfo=CET)
+UserId = NewType('UserId', int)
+Vector = list[float]
+class Stack(Generic[T]):
+    items: list[T]
+    def __init__(self) -> None: self.items = []
+    def push(self, item: T) -> Stack[T]: self.items.append(item); return self
+    def __iter__(self): yield from reversed(self.items)
+    def __len__(self): return len(self.items)
+    def __getitem__(self, i): return self.items[i]
+    def __contains__(self, x): return x in self.items
+    def __enter__(self): return self
+    def __exit__(self, *e): self.items.clear(); return True
+class Sized(Protocol):
+    def size(self) -> int: ...
+class Mixin:
+    def describe(self): return f'{type(self).__name__}({super().__repr__()[:5]})'
+class Base:
+    registry: dict = {}
+    limit = 3
+    def __init_subclass__(cls, /, key=None, **kw): super().__init_subclass__(**kw); Base.registry[key or cls.__name__] = cls
+    @classmethod
+    def make(cls, *a): return cls(*a)
+    @staticmethod
+    def double(x): return x * 2
+    def __eq__(self, o): return type(self) is type(o)
+    def __hash__(self): return 7
+class Left(Mixin, Base, key='l'):
+    def who(self): return ['left'] + (super().who() if hasattr(super(), 'who') else [])
+class Right(Base):
+    def who(self): return ['right']
+class Both(Left, Right):
+    @property
+    def value(self): return getattr(self, '_v', 0)
+    @value.setter
+    def value(self, v): self._v = v
+    @functools.singledispatchmethod
+    def show(self, x): return 'other'
+    @show.register
+    def _(self, x: int): return 'int'
+class Descriptor:
+    def __set_name__(self, owner, name): self.name = '_' + name
+    def __get__(self, obj, cls=None): return self if obj is None else getattr(obj, self.name, 'unset')
+    def __set__(self, obj, v): setattr(obj, self.name, v.upper())
+class Described: field = Descriptor()
+class Level(enum.IntEnum):
+    LOW = 1; HIGH = 2
+class Mode(str, enum.Enum):
+    FAST = 'fast'; SLOW = 'slow'
+    @classmethod
+    def _missing_(cls, v): return cls.SLOW
+class Err(ValueError):
+    def __init__(self, code, message): super().__init__(message); self.code = code
+@dataclasses.dataclass
+class Item:
+    name: str
+    price: float = 0.
+    tags: tuple[str, ...] = ()
+    total: float = dataclasses.field(init=False, repr=False)
+    def __post_init__(self): self.total = self.price * (1 + RATE)
+def gen(n):
+    got = yield 0
+    while n: n -= 1; got = yield (got or n)
+    return 'done'
+def delegating(): r = yield from gen(2); yield r
+def retry(times=2, *, on=(ValueError,)):
+    def decorate(f):
+        @functools.wraps(f)
+        def wrapper(*a, **k):
+            for i in range(times):
+                try: return f(*a, **k), i
+                except on: pass
+            return None, times
+        wrapper.calls = 0
+        return wrapper
+    return decorate
+@retry(3, on=(Err,))
+def flaky(x: int, /, y: Optional[int] = None, *rest: str, z: Literal['a', 'b'] = 'a', **more: float) -> dict[str, int]:
+    """Doc."""
+    if x < 0: raise Err(x, 'negative')
+    return {'x': x, 'y': y or 0}
+class timer:
+    def __init__(self, f): functools.update_wrapper(self, f); self.f, self.n = f, 0
+    def __call__(self, *a): self.n += 1; return self.f(*a)
+@timer
+def cube(x): return x ** 3
+matrix = [[i * j for j in range(3)] for i in range(3)]
+lookup = {k: v for k, v in zip('abc', itertools.count(1))}
+fs = {name: (lambda x, n=name: f'{n}{x}') for name in 'pq'}
+counter = itertools.count(5); next(counter)
+cycle = itertools.cycle('ab')
+chain = collections.ChainMap({'a': 1}, {'b': 2})
+od = collections.OrderedDict.fromkeys('xyz')
+dq = collections.deque([1, 2, 3], maxlen=3)
+memo = functools.lru_cache(None)(lambda n: n * 2)
+getter = operator.attrgetter('name')
+cmp = functools.cmp_to_key(lambda a, b: b - a)
+both, stack, described = Both(), Stack[int]().push(1).push(2), Described()
+described.field = 'abc'
+@contextlib.contextmanager
+def ctx(x):
+    try: yield x
+    finally: seen.append(x)
+seen = []
+def outer():
+    x = 1
+    class Inner:
+        y = 2
+        def get(self): return x + self.y
+    def set_x(v): nonlocal x; x = v
+    return Inner, set_x
+Inner, set_x = outer()
+match_me = {'kind': 'circle', 'r': 2}
+def area(shape):
+    match shape:
+        case {'kind': 'circle', 'r': r}: return math.pi * r ** 2
+        case Item(name=n): return n
+        case [a, *rest]: return a
+        case _: return None
+"###;
+    let a = r###"# GET /a
+print(list(gen(3)), list(delegating()), flaky(1), flaky(-1), flaky.__doc__, flaky.__annotations__, flaky.__wrapped__.__name__)
+g = gen(2); print(next(g), g.send('hi'), cube(3), cube.n, cube.__name__)
+print(matrix, lookup, [f(1) for f in fs.values()], next(counter), next(cycle), chain['b'], list(od), dq, memo(4), sorted([1,3,2], key=cmp))"###;
+    let b = r###"# GET /b
+print(both.who(), both.describe(), both.value, both.show(1), both.show('x'), Both.make() == both, Base.double(4), sorted(Base.registry), [c.__name__ for c in Both.__mro__])
+both.value = 5; print(both.value, list(stack), len(stack), stack[0], 2 in stack, described.field, isinstance(described, Described))
+print(Level.HIGH > Level.LOW, Level(1), Mode('x'), Mode.FAST == 'fast', f'{Mode.FAST.value}', json.dumps({'m': Mode.FAST, 'l': Level.LOW}))"###;
+    let c = r###"# GET /c
+i = Item('a', 10.); print(i, i.total, dataclasses.asdict(i), dataclasses.replace(i, price=1.), getter(i), Item('a', 10.) == i, dataclasses.fields(Item)[1].default)
+print(WORDS.search('x = 12').groupdict(), re.sub(r'(\w)(\d)', lambda m: m[2] + m[1], 'a1b2'), START.isoformat(), START.astimezone(UTC), START + dt.timedelta(days=366), START.strftime('%A %d %B %Y %H:%M %Z'), dt.date.fromisoformat('2024-03-01') - START.date())
+with ctx(3) as v: print(v)
+print(seen, Inner().get(), set_x(10), Inner().get(), area(match_me), area(i), area([7, 8]), area(3))
+try: raise Err(4, 'no')
+except Err as e: print(e, e.code, e.args, repr(e))
+print([*itertools.accumulate([1,2,3], operator.mul)], [(k, list(v)) for k, v in itertools.groupby('aab')], list(itertools.pairwise('abc')), dict(collections.Counter('hello').most_common(2)), statistics.mean([1,2,4]), textwrap.shorten('hello world again', 12), bisect.bisect([1,3], 2), heapq.nsmallest(2, [3,1,2]), decimal.Decimal('1.10') + 1)
+total = 0
+for n in (x for x in range(4) if x % 2): total += n
+print(total, (lambda *a, **k: (a, k))(1, b=2), f'{math.pi:.3f} {1234567:,} {"x":>4}', UserId(3), t.get_type_hints(area), [y := 3, y ** 2], {**lookup, 'd': 4}, sum(map(int, '123')), all(x > 0 for x in [1, 2]), max([{'a': 1}, {'a': 3}], key=operator.itemgetter('a')))
+async def later(): return 5
+print(await later(), copy.deepcopy(matrix) == matrix, random.Random(3).random())"###;
+    let expected = [
+        (
+            "/a",
+            r###"[0, 2, 1, 0] [0, 1, 0, 'done'] ({'x': 1, 'y': 0}, 0) (None, 3) Doc. {'y': 'Optional[int]', 'x': 'int', 'rest': 'str', 'z': "Literal['a', 'b']", 'more': 'float', 'return': 'dict[str, int]'} flaky
+0 hi 27 1 cube
+[[0, 0, 0], [0, 1, 2], [0, 2, 4]] {'a': 1, 'b': 2, 'c': 3} ['p1', 'q1'] 6 a 2 ['x', 'y', 'z'] deque([1, 2, 3], maxlen=3) 8 [3, 2, 1]
+"###,
+        ),
+        (
+            "/b",
+            r###"['left', 'right'] Both(<__ma) 0 int other True 8 ['Both', 'Right', 'l'] ['Both', 'Left', 'Mixin', 'Right', 'Base', 'object']
+5 [2, 1] 2 1 True ABC True
+True 1 Mode.SLOW True fast {"m": "fast", "l": 1}
+"###,
+        ),
+        (
+            "/c",
+            r###"Item(name='a', price=10.0, tags=()) 11.899999999999999 {'name': 'a', 'price': 10.0, 'tags': (), 'total': 11.899999999999999} Item(name='a', price=1.0, tags=()) a True 0.0
+{'word': 'x', 'value': '12'} 1a2b 2024-02-29T12:00:00+01:00 2024-02-29 11:00:00+00:00 2025-03-01 12:00:00+01:00 Thursday 29 February 2024 12:00 CET 1 day, 0:00:00
+3
+[3] 3 None 12 12.566370614359172 a 7 None
+no 4 ('no',) Err('no')
+[1, 2, 6] [('a', ['a', 'a']), ('b', ['b'])] [('a', 'b'), ('b', 'c')] {'l': 2, 'h': 1} 2.3333333333333335 hello [...] 1 [1, 2] 2.10
+4 ((1,), {'b': 2}) 3.142 1,234,567    x 3 {} [3, 9] {'a': 1, 'b': 2, 'c': 3, 'd': 4} 6 True {'a': 3}
+5 True 0.23796462709189137
+"###,
+        ),
+    ];
+    assert_answers(&[cell, a, b, c], &[], &expected);
+}
+
+#[test]
 fn modules_beside_the_notebook_come_along() {
     let files = [
         (
