@@ -302,7 +302,10 @@ mod tests {
             ("titan: v1\ntimeout: 0", "timeout is 0"),
             ("titan: v1\nmemory: [", "not valid YAML"),
             ("titan: v1\nfiles: data.csv", "invalid type: string"),
-            ("titan: v1\nfiles: [a.csv, ../b.csv]", "'../b.csv' under files is not a path within the notebook's folder"),
+            (
+                "titan: v1\nfiles: [a.csv, ../b.csv]",
+                "'../b.csv' under files is not a path within the notebook's folder",
+            ),
             ("titan: v1\nfiles: [/etc/passwd]", "'/etc/passwd' under files"),
             ("titan: v1\nfiles: ['']", "'' under files"),
             ("titan: v1\ncpu: 1\nservice: {image: x}", "cpu stands beside 'service'"),

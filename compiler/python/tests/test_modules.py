@@ -87,11 +87,16 @@ class ModulesTest(unittest.TestCase):
 
     def test_a_local_module_needs_what_it_imports(self):
         self.write(titan_test_f="import titan_test_g", titan_test_g="import sqlite3")
-        self.assertEqual(self.missing("import titan_test_f"), self.lacking("titan_test_f, which imports titan_test_g, which imports sqlite3"))
+        self.assertEqual(
+            self.missing("import titan_test_f"),
+            self.lacking("titan_test_f, which imports titan_test_g, which imports sqlite3"),
+        )
 
     def test_what_endpoints_import_is_listed(self):
         statements = imports(ast.parse("import json.decoder\nfrom xml import etree\nimport sqlite3"))
-        self.assertEqual([name for name, _ in self.modules.importable(statements)], ["json.decoder", "xml", "xml.etree"])
+        self.assertEqual(
+            [name for name, _ in self.modules.importable(statements)], ["json.decoder", "xml", "xml.etree"]
+        )
 
     def install(self, **files):
         """Writes a package that counts as installed."""
@@ -121,7 +126,11 @@ class ModulesTest(unittest.TestCase):
         self.assertEqual(self.modules.local, {})
 
     def test_a_native_extension_is_named_with_its_chain(self):
-        self.install(titan_native_a="import titan_native_b\nimport titan_native_d", titan_native_b="import titan_native_c\nimport titan_native_a", titan_native_d="")
+        self.install(
+            titan_native_a="import titan_native_b\nimport titan_native_d",
+            titan_native_b="import titan_native_c\nimport titan_native_a",
+            titan_native_d="",
+        )
         suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
         (self.folder / f"site-packages/titan_native_c{suffix}").write_bytes(b"")
         importlib.invalidate_caches()
@@ -139,15 +148,20 @@ class ModulesTest(unittest.TestCase):
 
     def test_conditions_are_those_of_the_engine(self):
         self.install(
-            titan_if="import sys, os\nif sys.version_info < (3, 8): import sqlite3\nif sys.platform == 'win32': import winreg\n"
-            "else: import json\nif os.environ: import tkinter\nimport contextlib",
+            titan_if="import sys, os\nif sys.version_info < (3, 8): import sqlite3\n"
+            "if sys.platform == 'win32': import winreg\nelse: import json\nif os.environ: import tkinter\nimport contextlib",
         )
         self.modules = Modules([{"name": "numpy", "modules": [*ENGINE, "sys", "contextlib"]}], self.folder)
         self.assertEqual(self.missing("import titan_if"), [])
-        self.assertEqual(self.missing("from contextlib import suppress\nwith suppress(ImportError): import sqlite3"), [])
+        self.assertEqual(
+            self.missing("from contextlib import suppress\nwith suppress(ImportError): import sqlite3"), []
+        )
 
     def test_the_smallest_engine_is_chosen_by_what_must_be_there(self):
-        engines = [{"name": "small", "modules": ENGINE}, {"name": "large", "modules": [*ENGINE, "sqlite3", "titan_frames"]}]
+        engines = [
+            {"name": "small", "modules": ENGINE},
+            {"name": "large", "modules": [*ENGINE, "sqlite3", "titan_frames"]},
+        ]
         self.install(titan_lazy="def late():\n    import titan_frames", titan_eager="import titan_frames")
         self.modules = Modules(engines, self.folder)
         self.assertEqual(self.missing("import titan_lazy"), [])

@@ -26,13 +26,15 @@ class Files:
         size = sum(path.stat().st_size for path in self.own.values())
         if size > memory:
             raise FreezeError(
-                f"the files listed in the config cell take {size} bytes, more than the version's memory of {memory} bytes: "
-                "list fewer, or raise 'memory'"
+                f"the files listed in the config cell take {size} bytes, more than the version's memory of {memory} "
+                "bytes: list fewer, or raise 'memory'"
             )
 
     def _add(self, pattern):
         # A name that holds an asterisk is still a name.
-        names = [pattern] if (self.folder / pattern).exists() else glob.glob(pattern, root_dir=self.folder, recursive=True)
+        names = (
+            [pattern] if (self.folder / pattern).exists() else glob.glob(pattern, root_dir=self.folder, recursive=True)
+        )
         found = {}
         for name in sorted(names):
             path = self.folder / name
@@ -41,13 +43,14 @@ class Files:
         if not found:
             what = "is an empty folder" if names else "is no file"
             raise FreezeError(
-                f"'{pattern}' under 'files:' in the config cell {what} in {self.folder}: correct it, or make the file in a cell"
+                f"'{pattern}' under 'files:' in the config cell {what} in {self.folder}: correct it, or make "
+                "the file in a cell"
             )
         for name, path in found.items():
             if not path.resolve().is_relative_to(self.folder.resolve()):
                 raise FreezeError(
-                    f"'{name}' under 'files:' in the config cell lies outside the notebook's folder, at {path.resolve()}: copy "
-                    "it into the folder"
+                    f"'{name}' under 'files:' in the config cell lies outside the notebook's folder, at "
+                    f"{path.resolve()}: copy it into the folder"
                 )
         self.own.update(found)
 
@@ -82,4 +85,6 @@ class Files:
             try:
                 yield path.read_bytes()
             except OSError as error:
-                raise FreezeError(f"{path} cannot be read ({error.strerror}), and is to travel: make it readable") from error
+                raise FreezeError(
+                    f"{path} cannot be read ({error.strerror}), and is to travel: make it readable"
+                ) from error

@@ -1,5 +1,5 @@
-"""Finds import statements in Python code, and tells which of them its author can do without. It knows nothing of what there is
-to import."""
+"""Finds import statements in Python code, and tells which of them its author can do without. It knows nothing of what
+there is to import."""
 
 import ast
 import os
@@ -8,14 +8,18 @@ import types
 _COPES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 # What code may ask about where it runs, as the engine answers.
 _ENGINE = {
-    "sys": types.SimpleNamespace(version_info=(3, 13, 5, "final", 0), platform="wasi", byteorder="little", maxsize=2**31 - 1),
+    "sys": types.SimpleNamespace(
+        version_info=(3, 13, 5, "final", 0), platform="wasi", byteorder="little", maxsize=2**31 - 1
+    ),
     "os": types.SimpleNamespace(name=os.name),
 }
 
 
 class Import:
     """An import statement of one name: `module`, or `attribute` from it. `guarded` says that the code copes without,
-    `conditional` that the statement depends on a condition not known here; `level` counts the dots of a relative import."""
+    `conditional` that the statement depends on a condition not known here; `level` counts the dots of a relative
+    import.
+    """
 
     def __init__(self, module, attribute, level, guarded, conditional):
         self.module, self.attribute, self.level = module, attribute, level
@@ -81,7 +85,11 @@ def _copes(handler):
 
 
 def _suppresses(context):
-    return isinstance(context, ast.Call) and _name(context.func) == "suppress" and any(_name(a) in _COPES for a in context.args)
+    return (
+        isinstance(context, ast.Call)
+        and _name(context.func) == "suppress"
+        and any(_name(a) in _COPES for a in context.args)
+    )
 
 
 def _outcome(test):

@@ -1,5 +1,5 @@
-"""Modules: which an engine has, which travel as source (those beside the notebook, and pure Python packages of the image), and
-which are missing."""
+"""Modules: which an engine has, which travel as source (those beside the notebook, and pure Python packages of the
+image), and which are missing."""
 
 import ast
 import importlib.machinery
@@ -20,8 +20,8 @@ _SUBSTITUTES = Path(__file__).with_name("substitutes")
 
 
 class Missing:
-    """Why a module cannot be imported in the engine. `chain` names it and what it needs, each module imported by the one
-    before; `why` is said of the last."""
+    """Why a module cannot be imported in the engine. `chain` names it and what it needs, each module imported by the
+    one before; `why` is said of the last."""
 
     def __init__(self, chain, why):
         self.chain, self.why = chain, why
@@ -38,9 +38,9 @@ class Missing:
 
 
 class Modules:
-    """What can be imported in an engine. `engines` are [{name, modules}], each with the modules of those before it. What travels
-    is collected as {name: (is_package, file, source)}: `local` modules are those beside the notebook, with paths relative to
-    its `folder`; `packages` are the image's, with paths relative to where packages are."""
+    """What can be imported in an engine. `engines` are [{name, modules}], each with the modules of those before it.
+    What travels is collected as {name: (is_package, file, source)}: `local` modules are those beside the notebook,
+    with paths relative to its `folder`; `packages` are the image's, with paths relative to where packages are."""
 
     def __init__(self, engines, folder):
         self._engines = [(engine["name"], frozenset(engine["modules"])) for engine in engines]
@@ -52,7 +52,8 @@ class Modules:
         self._foreign = [Path(root).resolve() for root in roots]
         # {name: Missing or None}
         self._found = {}
-        # Statements that travelling modules may come to, by module: they are looked at when that module's own fate is known.
+        # Statements that travelling modules may come to, by module: they are looked at when that module's own fate is
+        # known.
         self._late = {}
         self._needed = {}
         # Packages that compute names of what they import: they travel whole.
@@ -60,8 +61,8 @@ class Modules:
         self.local, self.packages = {}, {}
 
     def missing(self, name):
-        """The Missing that tells why `name` cannot be imported in the engine, or None. A module that is to travel is taken
-        along, with the modules it imports."""
+        """The Missing that tells why `name` cannot be imported in the engine, or None. A module that is to travel is
+        taken along, with the modules it imports."""
         missing = self._follow(name, True)
         self._look_late()
         return missing
@@ -108,8 +109,8 @@ class Modules:
                 self._first_missing([statement], package, False)
 
     def _follow(self, name, needed):
-        """As `missing`, without what is looked at late. `needed` says that an engine must have the module if it is one of an
-        engine's."""
+        """As `missing`, without what is looked at late. `needed` says that an engine must have the module if it is one
+        of an engine's."""
         if name not in self._found:
             collected = self._found, self._late, self._needed, self.local, self.packages
             before = [len(names) for names in collected]
@@ -197,7 +198,8 @@ class Modules:
         taken[name] = is_package, file, source
         package = name if is_package else name.rpartition(".")[0]
         tree = ast.parse(source)
-        # Functions may import what they need late, or never be called: what is there travels, what is not is their affair.
+        # Functions may import what they need late, or never be called: what is there travels, what is not is their
+        # affair.
         self._late[name] = package, list(imports(tree))
         root = name.partition(".")[0]
         if taken is self.packages and root not in self._whole and computes_names(tree):
@@ -233,7 +235,8 @@ class Modules:
         return None
 
     def _substitute(self, name):
-        """Takes what stands in for a module that packages import but rarely use. Code that copes without never asks for it."""
+        """Takes what stands in for a module that packages import but rarely use. Code that copes without never asks
+        for it."""
         file = _SUBSTITUTES / f"{name}.py"
         if not file.is_file():
             return False

@@ -1,4 +1,5 @@
-"""Stands in for `bz2` in the engine, which has no bzip2: packages that may compress can be imported, and fail when they do."""
+"""Stands in for `bz2` in the engine, which has no bzip2: packages that may compress can be imported, and fail when
+they do."""
 
 
 def _refuse(*arguments, **options):

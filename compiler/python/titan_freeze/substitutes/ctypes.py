@@ -1,12 +1,34 @@
-"""Stands in for `ctypes` in the engine, which has no shared libraries: packages that ask for the sizes of C's types get those of
-a 64-bit machine, as its numbers are, and those that load a library fail when they do."""
+"""Stands in for `ctypes` in the engine, which has no shared libraries: packages that ask for the sizes of C's types
+get those of a 64-bit machine, as its numbers are, and those that load a library fail when they do."""
 
 import struct
 
 _SIZES = {
-    "byte": "b", "ubyte": "B", "char": "c", "bool": "?", "short": "h", "ushort": "H", "int": "i", "uint": "I", "long": "q",
-    "ulong": "Q", "longlong": "q", "ulonglong": "Q", "float": "f", "double": "d", "size_t": "Q", "ssize_t": "q", "int8": "b",
-    "uint8": "B", "int16": "h", "uint16": "H", "int32": "i", "uint32": "I", "int64": "q", "uint64": "Q", "void_p": "Q",
+    "byte": "b",
+    "ubyte": "B",
+    "char": "c",
+    "bool": "?",
+    "short": "h",
+    "ushort": "H",
+    "int": "i",
+    "uint": "I",
+    "long": "q",
+    "ulong": "Q",
+    "longlong": "q",
+    "ulonglong": "Q",
+    "float": "f",
+    "double": "d",
+    "size_t": "Q",
+    "ssize_t": "q",
+    "int8": "b",
+    "uint8": "B",
+    "int16": "h",
+    "uint16": "H",
+    "int32": "i",
+    "uint32": "I",
+    "int64": "q",
+    "uint64": "Q",
+    "void_p": "Q",
 }
 
 

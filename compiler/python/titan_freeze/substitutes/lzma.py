@@ -1,4 +1,5 @@
-"""Stands in for `lzma` in the engine, which has no LZMA: packages that may compress can be imported, and fail when they do."""
+"""Stands in for `lzma` in the engine, which has no LZMA: packages that may compress can be imported, and fail when
+they do."""
 
 
 class LZMAError(Exception):

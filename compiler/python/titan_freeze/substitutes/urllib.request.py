@@ -1,5 +1,5 @@
-"""Stands in for `urllib.request` in the engine, which has no network: packages that may fetch something can be imported, and fail
-when they do."""
+"""Stands in for `urllib.request` in the engine, which has no network: packages that may fetch something can be
+imported, and fail when they do."""
 
 from urllib.error import URLError
 

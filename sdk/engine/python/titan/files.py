@@ -4,13 +4,15 @@ import errno
 
 from .local import SITE
 
-_LIST = "only files listed under 'files:' in the config cell, relative to the notebook's folder, travel with the version"
+_LIST = (
+    "only files listed under 'files:' in the config cell, relative to the notebook's folder, travel with the version"
+)
 _KEEP = "a version has no disk to write to: keep data in a variable, or in io.StringIO or io.BytesIO"
 
 
 def install(folder, names, package_names, contents):
-    """Adds the files `names` of the notebook's `folder`, which becomes the working folder, then data of packages. `contents` are
-    of the ones and then the others."""
+    """Adds the files `names` of the notebook's `folder`, which becomes the working folder, then data of packages.
+    `contents` are of the ones and then the others."""
     if not names and not package_names:
         return
     import _titan  # the kernel, where endpoints run too, does not have it
@@ -25,8 +27,8 @@ def install(folder, names, package_names, contents):
 
 
 def explain(error):
-    """Adds what to do about it to an exception of the file system, and to those it comes from; returns what was added to itself,
-    or None."""
+    """Adds what to do about it to an exception of the file system, and to those it comes from; returns what was added
+    to itself, or None."""
     advice, seen = _advice(error), set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

@@ -1,5 +1,5 @@
-"""Python files that travel with the version, imported from the frozen state, which carries their sources: modules that lie
-beside the notebook, and packages of its image."""
+"""Python files that travel with the version, imported from the frozen state, which carries their sources: modules that
+lie beside the notebook, and packages of its image."""
 
 import sys
 import zlib
@@ -78,8 +78,10 @@ class Importer:
 
 
 def install(modules, packages):
-    """Makes modules beside the notebook and packages, both {name: (is_package, file, compressed source)}, importable before
-    anything the engine has of the same name. A module's `file` is relative to the notebook's folder, a package's to SITE."""
+    """Makes modules beside the notebook and packages, both {name: (is_package, file, compressed source)}, importable
+    before anything the engine has of the same name. A module's `file` is relative to the notebook's folder, a
+    package's to SITE.
+    """
     _local.update(modules)
     _sources.update(modules)
     _sources.update((name, (is_package, SITE + file, source)) for name, (is_package, file, source) in packages.items())
@@ -88,8 +90,8 @@ def install(modules, packages):
 
 
 def take():
-    """Takes the loaded modules that lie beside the notebook out of `sys.modules`, so that they load anew; `put` brings them
-    back."""
+    """Takes the loaded modules that lie beside the notebook out of `sys.modules`, so that they load anew; `put` brings
+    them back."""
     return {name: sys.modules.pop(name) for name in _local if name in sys.modules}
 
 

@@ -5,7 +5,8 @@ A state is
     warm     1 byte, put in front by the compiler: whether to run the endpoints while the heap image is made
     length   8 bytes, little-endian: of the stream
     stream   pickles, one after the other
-    arrays   the memory of numpy arrays and then the contents of files, each 8 bytes of length (little-endian) and its bytes
+    arrays   the memory of numpy arrays and then the contents of files, each 8 bytes of length (little-endian) and its
+             bytes
 
 The first pickle of the stream is plain data, a dict:
 
