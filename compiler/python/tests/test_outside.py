@@ -84,7 +84,8 @@ class OutsideTest(unittest.TestCase):
         self.assert_outside([], "words = ['a']", "print(words)")
 
     def test_what_depends_on_nothing_says_so(self):
-        self.assert_outside([], "import math, json, datetime", "print(math.pi, json.dumps(1), datetime.date(2024, 1, 2))")
+        setup = "import math, json, datetime"
+        self.assert_outside([], setup, "print(math.pi, json.dumps(1), datetime.date(2024, 1, 2))")
 
     def test_names_tell_whether_the_request_is_read(self):
         kernel = Kernel("def body(): return REQUEST")

@@ -1,5 +1,5 @@
-"""What an endpoint's answer may depend on beside its request and the notebook's variables: time, chance, network, files,
-and the order of sets, which in Python is another in every process.
+"""What an endpoint's answer may depend on beside its request and the notebook's variables: time, chance, network,
+files, and the order of sets, which in Python is another in every process.
 
 Found by the names its code reaches, through functions and classes of the notebook and of files beside it. So it may
 be said of code that never gets there: it explains an answer that differs, and excuses nothing by itself.
