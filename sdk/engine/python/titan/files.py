@@ -4,9 +4,7 @@ import errno
 
 from .local import SITE
 
-_LIST = (
-    "only files listed under 'files:' in the config cell, relative to the notebook's folder, travel with the version"
-)
+_LIST = "list it under 'files:' in the config cell, relative to the notebook's folder: no other files travel"
 _KEEP = "a version has no disk to write to: keep data in a variable, or in io.StringIO or io.BytesIO"
 
 
