@@ -17,8 +17,9 @@ pub(crate) struct Image {
     pub(crate) requirements: &'static str,
 }
 
-const IMAGES: [Image; 3] = [
+const IMAGES: [Image; 4] = [
     Image { name: "python", aliases: &[], requirements: include_str!("../images/python.txt") },
+    Image { name: "pytorch", aliases: &["torch"], requirements: include_str!("../images/pytorch.txt") },
     Image { name: "scikit-learn", aliases: &["scipy"], requirements: include_str!("../images/scikit-learn.txt") },
     Image { name: "tensorflow", aliases: &[], requirements: include_str!("../images/tensorflow.txt") },
 ];
@@ -78,6 +79,6 @@ mod tests {
     #[test]
     fn an_unknown_image_lists_those_there_are() {
         let error = Image::named("julia").unwrap_err().to_string();
-        assert_eq!(error, "image \"julia\" is unknown: use one of python, scikit-learn, tensorflow");
+        assert_eq!(error, "image \"julia\" is unknown: use one of python, pytorch, scikit-learn, tensorflow");
     }
 }

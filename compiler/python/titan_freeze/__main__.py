@@ -7,6 +7,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from . import torch_calls
 from .capture import Capture
 from .errors import FreezeError
 from .events import Events
@@ -21,6 +22,7 @@ from .state_choice import choose
 def freeze(job, events):
     """Does the job."""
     out = Path(job["out"])
+    torch_calls.watch()
     kernel = Kernel(events, out / "ipython")
     samples = kernel.run(job["cells"], job["endpoints"])
     events.send("stage", stage="capture")

@@ -8,7 +8,8 @@ import ast
 import io
 import types
 
-from .errors import CannotTravel, FreezeError, one_line, type_name
+from . import models
+from .errors import CannotTravel, FreezeError, Unsupported, one_line, type_name
 from .imports import imports
 from .names import CellReads, attributes, global_reads
 from .paths import path_to
@@ -232,19 +233,17 @@ class Capture:
     def convert_models(self, out):
         """Writes every model's graph into a folder of `out` and notes its spec: [{name, file, kind}]."""
         written, self.specs = [], {}
-        if self._models:
-            from . import keras_model
-
-            folder = out / "models"
-            folder.mkdir()
+        folder = out / "models"
+        folder.mkdir()
         for key, (model, variable) in self._models.items():
             name = _file_name(variable.name, {model["name"] for model in written})
+            converter = models.converter(model)
             try:
-                self.specs[key] = keras_model.convert(model, name, folder)
-            except keras_model.Unsupported as error:
+                self.specs[key] = converter.convert(model, name, folder)
+            except Unsupported as error:
                 path = path_to(variable.name, variable.value, model)
                 raise FreezeError(f"model {path}, which {variable.user} uses, cannot travel: {error}") from error
-            written.append({"name": name, "file": f"models/{name}.onnx", "kind": "keras"})
+            written.append({"name": name, "file": f"models/{name}.onnx", "kind": converter.KIND})
         return written
 
     def in_order(self):

@@ -17,6 +17,10 @@ class CannotTravel(Exception):
         self.value, self.why, self.remedy = value, why, remedy
 
 
+class Unsupported(Exception):
+    """What of a model cannot be frozen, and what to do, on one line."""
+
+
 def one_line(text):
     """The text without line breaks and runs of white space."""
     return " ".join(str(text).split())

@@ -28,14 +28,14 @@ import warnings
 
 import numpy as np
 
+from .errors import Unsupported
+
+KIND = "keras"
+STAND_IN = "model"
 # What the host's inference understands.
 INPUT_TYPES = ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")
 # What numpy has without TensorFlow.
 TENSOR_TYPES = {"int8", "int16", "uint16", "uint32", "uint64", "complex64", "complex128", *INPUT_TYPES}
-
-
-class Unsupported(Exception):
-    """What cannot be frozen, and what to do, on one line."""
 
 
 def _loaded(name):
@@ -60,6 +60,15 @@ def _legacy(model):
 def is_model(value):
     """Whether `value` is a Keras model."""
     return _is_a(value, "Model") or _legacy(value)
+
+
+def part(value):
+    """Histories and tensors; see `models`."""
+    if is_history(value):
+        return "history", history_spec(value)
+    if is_tensor(value):
+        return "tensor", tensor_array(value)
+    return None
 
 
 def is_history(value):

@@ -149,6 +149,9 @@ class Modules:
             return self._take(name, spec, file, self.local)
         if not self._engine.isdisjoint(self._names(name)):
             return None
+        if files and name.partition(".")[0] in self._engine:
+            # A package of the engine's does not go together with modules of the image's.
+            return Missing([name], _LACKING)
         if not files:
             if parent and name in sys.modules and not getattr(spec, "origin", None):
                 # The package makes it, as `six` does `six.moves`.

@@ -15,6 +15,7 @@ import typing
 
 from . import classes, hints, stand_ins
 from .errors import CannotTravel
+from .models import Models
 from .names import global_reads
 from .references import is_reference
 
@@ -61,11 +62,7 @@ class Pickler(pickle.Pickler):
         numpy = sys.modules.get("numpy")
         if numpy is not None:
             self._reducers[numpy.ndarray] = self._array
-        self._keras = None
-        if any(name in sys.modules for name in ("keras", "tf_keras", "tensorflow")):
-            from . import keras_model
-
-            self._keras = keras_model
+        self._models = Models(stand_ins, capture)
         self._estimators = None
         if "sklearn" in sys.modules:
             from .sklearn_model import Estimators
@@ -78,19 +75,7 @@ class Pickler(pickle.Pickler):
         reducer = self._reducers.get(type(value))
         if reducer is not None:
             return reducer(value)
-        return self._of_keras(value) or self._of_sklearn(value) or self._instance(value)
-
-    def _of_keras(self, value):
-        """Models, and what comes of training and asking them, have stand-ins in the engine."""
-        if self._keras is None:
-            return None
-        if self._keras.is_model(value):
-            return stand_ins.model, (self._capture.model(value),)
-        if self._keras.is_history(value):
-            return stand_ins.history, (self._keras.history_spec(value),)
-        if self._keras.is_tensor(value):
-            return stand_ins.tensor, (self._keras.tensor_array(value),)
-        return None
+        return self._models.reduce(value) or self._of_sklearn(value) or self._instance(value)
 
     def _of_sklearn(self, value):
         return self._estimators and self._estimators.reduce(value)

@@ -137,6 +137,20 @@ class Builder:
         return InferenceSession(spec)
 
     @staticmethod
+    def module(spec):
+        """A module of PyTorch."""
+        from .torch import Module
+
+        return Module(spec)
+
+    @staticmethod
+    def torch_tensor(array):
+        """A tensor of PyTorch."""
+        from torch import Tensor
+
+        return Tensor(array)
+
+    @staticmethod
     def estimator_class(family, name):
         """The stand-in for a class of scikit-learn."""
         from .sklearn import estimator_class

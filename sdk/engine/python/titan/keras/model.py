@@ -2,27 +2,14 @@
 
 import types
 
-import _titan
 import numpy as np
 
+from titan import graph
 from titan.keras.losses import annotate
 from titan.keras.structure import flatten, is_flat, keys, pack
 from titan.keras.tensor import Shape, Tensor
 
 BATCH = 32
-
-TENSOR_TYPES = {
-    "float16": 0,
-    "float32": 1,
-    "float64": 2,
-    "uint8": 4,
-    "bool": 4,
-    "int32": 5,
-    "int64": 6,
-}
-"""Ordinals of wasi-nn's tensor types by numpy's names. A bool crosses as a byte."""
-
-DTYPES = {number: np.dtype(name) for name, number in TENSOR_TYPES.items() if name != "bool"}
 
 FROZEN = "change it in a notebook cell and deploy again"
 REFUSED = {
@@ -133,7 +120,10 @@ class Model:
 
     def summary(self, line_length=None, positions=None, print_fn=None, **options):
         """Prints the summary that was made when the notebook was frozen."""
-        (print_fn or print)(self._spec["summary"])
+        if print_fn is None:
+            print(self._spec["summary"], end="")
+        else:
+            print_fn(self._spec["summary"])
 
     def count_params(self):
         return self._spec["parameters"]
@@ -212,14 +202,7 @@ class Model:
 
     def _run(self, arrays):
         """All of the graph's outputs, hidden ones too."""
-        given = [
-            (port["graph_name"], TENSOR_TYPES[port["dtype"]], array.shape, array)
-            for port, array in zip(self._inputs, arrays)
-        ]
-        return [
-            np.frombuffer(data, DTYPES[number]).reshape(shape).copy()
-            for _, number, shape, data in _titan.infer(self._spec["graph"], given)
-        ]
+        return graph.run(self._spec["graph"], [port["graph_name"] for port in self._inputs], arrays)
 
     def _visible(self, results):
         ports = self._spec["outputs"]
