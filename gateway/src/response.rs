@@ -43,6 +43,11 @@ pub(crate) fn of_handler(response: host::Response) -> Answer {
                 answer.headers_mut().remove(CONTENT_TYPE);
             }
             answer.headers_mut().extend(fields);
+            if matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+                // These have no body, so none to describe.
+                *answer.body_mut() = Full::default();
+                answer.headers_mut().remove(CONTENT_TYPE);
+            }
             answer
         }
         (Err(message), _) | (_, Err(message)) => error(StatusCode::INTERNAL_SERVER_ERROR, message),
@@ -143,6 +148,8 @@ mod tests {
         assert_eq!(made.headers().get_all("set-cookie").iter().collect::<Vec<_>>(), ["a=1", "b=2"]);
         assert_eq!(made.headers().get_all("content-type").iter().collect::<Vec<_>>(), ["application/xml"]);
         assert_eq!(answer(200, &[]).headers()["content-type"], "text/plain; charset=utf-8");
+        let empty = answer(204, &[("Content-Type", "text/plain")]);
+        assert_eq!((empty.headers().len(), empty.body().size_hint().exact()), (0, Some(0)));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
 pub mod close;
+pub mod kernel_gateway;
 pub mod load;
 pub mod notebook;
+pub mod raw;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -41,8 +41,12 @@ class _Shell(InteractiveShell):
     def enable_gui(self, gui=None):
         """Plots are drawn to no window."""
 
-    def showtraceback(self, *arguments, **options):
-        pass
+    # What was raised last while a value was shown.
+    format_error = None
+
+    def showtraceback(self, exc_tuple=None, **options):
+        if exc_tuple is not None:
+            self.format_error = exc_tuple[1]
 
     def showsyntaxerror(self, *arguments, **options):
         pass
@@ -93,9 +97,18 @@ class Kernel:
         """Whether a cell ends in a semicolon, which hides the value of its last expression."""
         return self._shell.displayhook.semicolon_at_end_of_expression(source)
 
+    def hide_displays(self):
+        """From now on `display` has no effect, as it has none on a response."""
+        self._shell.display_pub.publish = lambda *arguments, **options: None
+
     def bundle(self, value):
-        """The MIME bundle by which a notebook shows `value`, as JSON bytes."""
+        """The MIME bundle by which a notebook shows `value`, as JSON bytes; None for an object that has shown itself."""
+        self._shell.format_error = None
         forms, _ = self._shell.display_formatter.format(value)
+        if self._shell.format_error is not None:
+            raise self._shell.format_error
+        if not forms:
+            return None
         for mime, form in forms.items():
             if isinstance(form, bytes):
                 forms[mime] = base64.b64encode(form).decode()

@@ -79,7 +79,8 @@ def _silence():
 
 class _Answers:
     def __init__(self, kernel, capture, limit, memory):
-        # Imported when the notebook has run: it takes the variables of `__main__`, and changes `json.loads` as in the engine.
+        # Imported when the notebook has run: it takes the variables of `__main__`, and changes `json.loads` as in the
+        # engine.
         from .titan import display, endpoint, serve
 
         loads = json.loads
@@ -88,6 +89,7 @@ class _Answers:
             if value is loads:
                 kernel.names[name] = json.loads
         display.bundle = kernel.bundle
+        kernel.hide_displays()
         self._serve, self._endpoint = serve, endpoint.Endpoint
         self._kernel, self._capture, self._limit, self._memory = kernel, capture, limit, memory
         self._in_child = not capture.models and _THREADED.isdisjoint(sys.modules)

@@ -20,13 +20,15 @@ _METHODS = {
 
 
 def display(*objects, **options):
-    """Prints every object, as `IPython.display.display` does where there is no frontend. Options are for frontends."""
-    for value in objects:
-        print(pretty(value))
+    """Accepted and without effect, as `IPython.display.display` is in Jupyter Kernel Gateway: what it shows is for
+    frontends, and a response is what was printed, or the value of the last expression."""
 
 
 def bundle(value):
-    """The MIME bundle of `value` as JSON bytes."""
+    """The MIME bundle of `value` as JSON bytes; None for an object that has shown itself."""
+    if hasattr(type(value), "_ipython_display_"):
+        value._ipython_display_()
+        return None
     return json.dumps(_forms(value), default=repr).encode("utf-8", "backslashreplace")
 
 
@@ -49,10 +51,10 @@ def _forms(value):
 
 
 def _form(method):
-    """What the method returns, without the metadata it may add; None if it fails, as then a notebook leaves it out."""
+    """What the method returns, without the metadata it may add; None if it has nothing to return."""
     try:
         data = method()
-    except Exception:
+    except NotImplementedError:
         return None
     if isinstance(data, tuple):
         data = data[0]

@@ -43,7 +43,8 @@ class Endpoint:
         printed = output.body()
         if printed or value is None or not self._shown:
             return printed, False
-        return display.bundle(value), True
+        shown = display.bundle(value)
+        return (output.body(), False) if shown is None else (shown, True)
 
     def _await(self, namespace):
         """As in a kernel, a cell may await at top level; but there is no event loop to wait with."""

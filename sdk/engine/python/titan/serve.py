@@ -113,6 +113,8 @@ def _with_info(endpoint, headers, body):
     sys.stdout = output = Output()
     exec(endpoint.info, _namespace)
     printed = output.getvalue()
+    if not printed:
+        return 200, headers, body
     try:
         info = json.loads(printed)
         status = int(info.get("status", 200))
