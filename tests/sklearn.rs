@@ -145,6 +145,42 @@ asked = [[{'age': 33.5, 'city': 'Rome', 'note': 'Good food, slow service'}],
 }
 
 #[test]
+fn metrics_and_a_search_in_texts() {
+    let train = r#"
+import json
+import numpy as np
+import sklearn.metrics
+from sklearn.datasets import load_breast_cancer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import classification_report, roc_auc_score
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.model_selection import GridSearchCV, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+X, y = load_breast_cancer(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+search = GridSearchCV(make_pipeline(MinMaxScaler(), LogisticRegression()), {'logisticregression__C': [1, 10]}, cv=3)
+search.fit(X_train, y_train)
+documents = ['red wine from France', 'white wine', 'a red car', 'the car of the year', 'French bread and wine']
+vectorizer = TfidfVectorizer()
+matrix = vectorizer.fit_transform(documents)
+"#;
+    let answer = r#"
+def answer(rows):
+    from sklearn.metrics import accuracy_score
+    p = search.predict_proba(X_test)[:, 1]
+    similar = cosine_similarity(vectorizer.transform(rows), matrix)
+    return {'accuracy': accuracy_score(y_test, p > 0.5), 'auc': roc_auc_score(y_test, p), 'best': search.best_params_,
+            'report': classification_report(y_test, search.predict(X_test)),
+            'confusion': sklearn.metrics.confusion_matrix(y_test, p > 0.5).tolist(), 'score': search.score(X_test, y_test),
+            'found': [documents[i] for i in similar.argmax(axis=1)], 'similar': similar.tolist()}
+asked = [['red wine'], ['a fast car', 'bread']]
+"#;
+    assert_answers_as_the_kernel("search", &[train, answer]);
+}
+
+#[test]
 fn what_has_no_stand_in_is_an_error_at_deploy() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(&folder.path().join("data"));

@@ -45,7 +45,15 @@ class Reader(titan.state.Reader if HAS_SKLEARN else object):
     """The engine's reader, in a Python that has more than the engine."""
 
     def find_class(self, module, name):
-        assert module.split(".")[0] in ("titan", "numpy", "builtins", "copyreg", "collections", "functools"), module
+        assert module.split(".")[0] in (
+            "titan",
+            "numpy",
+            "builtins",
+            "copyreg",
+            "collections",
+            "functools",
+            "importlib",
+        ), module
         return super().find_class(module, name)
 
 

@@ -75,6 +75,13 @@ class Sessions(unittest.TestCase):
         with self.assertRaisesRegex(Unsupported, "original.onnx, which cannot be read .* keep it beside the notebook"):
             self.frozen(session)
 
+    def test_dimensions_get_names(self):
+        unnamed = model()
+        unnamed.graph.input[0].type.tensor_type.shape.dim[0].Clear()
+        self.assert_same(onnxruntime.InferenceSession(unnamed.SerializeToString()))
+        port = onnx.load(pathlib.Path(HOST.folder, "m.onnx")).graph.input[0]
+        self.assertEqual([d.dim_param or d.dim_value for d in port.type.tensor_type.shape.dim], ["batch", 4])
+
     def test_weights_in_a_file_of_their_own(self):
         file = pathlib.Path(HOST.folder, "original.onnx")
         onnx.save(model(), file, save_as_external_data=True, size_threshold=0, location="weights")

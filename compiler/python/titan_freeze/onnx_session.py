@@ -46,21 +46,27 @@ def _ports(arguments):
 
 
 def _content(session):
-    """The ONNX file the session was made from, in one piece."""
-    if session._model_bytes is not None:
-        return session._model_bytes
-    try:
-        content = Path(session._model_path).read_bytes()
-    except OSError as error:
-        raise Unsupported(
-            f"was made from the file {session._model_path}, which cannot be read ({error.strerror}); "
-            "keep it beside the notebook"
-        ) from error
+    """The ONNX file the session was made from, in one piece, with every dimension of its inputs named or known."""
+    content, folder = session._model_bytes, "."
+    if content is None:
+        folder = os.path.dirname(os.path.abspath(session._model_path))
+        try:
+            content = Path(session._model_path).read_bytes()
+        except OSError as error:
+            raise Unsupported(
+                f"was made from the file {session._model_path}, which cannot be read ({error.strerror}); "
+                "keep it beside the notebook"
+            ) from error
     try:
         import onnx
     except ImportError:
-        # Weights in files of their own are then not looked for: the compiler finds them missing.
+        # Then it is taken as it is: the compiler finds what is missing in it.
         return content
     model = onnx.load_from_string(content)
-    onnx.load_external_data_for_model(model, os.path.dirname(os.path.abspath(session._model_path)))
+    onnx.load_external_data_for_model(model, folder)
+    for port in model.graph.input:
+        for i, dimension in enumerate(port.type.tensor_type.shape.dim):
+            if not dimension.dim_param and dimension.dim_value <= 0:
+                # The host wants to know which dimensions are equal: the first ones are those of the batch.
+                dimension.dim_param = f"{port.name}_{i}" if i else "batch"
     return model.SerializeToString()

@@ -122,6 +122,9 @@ class Pickler(pickle.Pickler):
     def _function(self, function):
         if stand_ins.is_stand_in(function):
             return NotImplemented
+        reference = self._estimators and self._estimators.reduce_function(function)
+        if reference:
+            return reference
         if is_reference(function):
             if function.__module__.startswith("IPython.") and function.__name__ == "display":
                 return getattr, (importlib.import_module("builtins"), "display")

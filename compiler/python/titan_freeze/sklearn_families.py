@@ -153,9 +153,27 @@ FAMILY = {name: family for family, names in _FAMILIES.items() for name in names.
 """{name of scikit-learn's class: the stand-in's module and class}"""
 
 
-def is_of_sklearn(cls):
-    """Whether scikit-learn defines the class."""
-    return cls.__module__.split(".")[0] == "sklearn"
+FUNCTIONS = {
+    "sklearn.metrics": """
+        accuracy_score auc average_precision_score balanced_accuracy_score brier_score_loss classification_report
+        confusion_matrix explained_variance_score f1_score fbeta_score hamming_loss jaccard_score log_loss
+        matthews_corrcoef max_error mean_absolute_error mean_absolute_percentage_error mean_squared_error
+        mean_squared_log_error median_absolute_error precision_recall_curve precision_recall_fscore_support
+        precision_score r2_score recall_score roc_auc_score roc_curve root_mean_squared_error top_k_accuracy_score
+        zero_one_loss
+    """.split(),
+    "sklearn.metrics.pairwise": """
+        cosine_distances cosine_similarity euclidean_distances linear_kernel manhattan_distances pairwise_distances
+        polynomial_kernel rbf_kernel
+    """.split(),
+    "sklearn.base": ["is_classifier", "is_regressor"],
+}
+"""{module that the engine has: the functions in it}"""
+
+
+def is_of_sklearn(defined):
+    """Whether scikit-learn defines the class or function."""
+    return (defined.__module__ or "").split(".")[0] == "sklearn"
 
 
 def family(cls):

@@ -8,6 +8,7 @@ names by `sklearn_parts`. This module knows nothing of endpoints or of how a sta
 """
 
 import copyreg
+import importlib
 import inspect
 import types
 import warnings
@@ -16,7 +17,7 @@ import numpy as np
 
 from . import sklearn_parts
 from .errors import CannotTravel, type_name
-from .sklearn_families import family, is_of_sklearn, nearest
+from .sklearn_families import FUNCTIONS, family, is_of_sklearn, nearest
 
 # Attributes whose functions the estimator calls when it answers.
 _CALLED = set(
@@ -51,6 +52,15 @@ class Estimators:
         found = family(cls)
         return found and (self._stand_ins.estimator_class, found)
 
+    def reduce_function(self, function):
+        """The reduction of a function of scikit-learn, or None for any other."""
+        if not is_of_sklearn(function):
+            return None
+        for module, names in FUNCTIONS.items():
+            if function.__name__ in names and function.__module__.startswith(module.rpartition(".")[0] + "."):
+                return getattr, (importlib.import_module(module), function.__name__)
+        raise _no_stand_in(function)
+
     def reduce(self, value):
         """The reduction of an estimator or a part of one, or None for anything else."""
         if isinstance(value, sklearn_parts.Trees):
@@ -58,6 +68,8 @@ class Estimators:
         if isinstance(value, sklearn_parts.Tree):
             return self._stand_ins.tree, value.parts
         cls = type(value)
+        if cls.__module__.startswith("scipy.sparse") and hasattr(value, "toarray"):
+            return self._stand_ins.sparse, (_dense(value, value, "it"),)
         parent = nearest(cls)
         if parent is not None:
             return copyreg.__newobj__, (cls,), self._state(value, parent)
@@ -85,7 +97,8 @@ class Estimators:
         for name, part in attributes.items():
             if name in made:
                 continue
-            part = _dense(value, name, part)
+            if name in _SPARSE and hasattr(part, "toarray"):
+                part = _dense(value, part, f"its attribute {name}")
             if self._fits(part, name in _CALLED):
                 kept[name] = part
                 continue
@@ -129,12 +142,13 @@ class Estimators:
 
 
 def _no_stand_in(value):
-    cls = type(value)
-    if is_of_sklearn(cls):
-        why = f"the engine has no stand-in for scikit-learn's {cls.__name__}"
+    kind = value if isinstance(value, types.FunctionType) else type(value)
+    if is_of_sklearn(kind):
+        why = f"the engine has no stand-in for scikit-learn's {kind.__name__}"
     else:
-        why = f"it needs {cls.__module__.split('.')[0]}, which the engine does not have"
-    remedy = "use another estimator, or compute its results in a cell before and keep those as numpy arrays"
+        why = f"it needs {kind.__module__.split('.')[0]}, which the engine does not have"
+    other = "metric" if kind is value else "estimator"
+    remedy = f"use another {other}, or compute its results in a cell before and keep those as numpy arrays"
     return CannotTravel(value, why, remedy)
 
 
@@ -172,15 +186,13 @@ def _output(value):
     return chosen
 
 
-def _dense(estimator, name, part):
-    """An attribute that SciPy stores sparse as an array."""
-    if name not in _SPARSE or not hasattr(part, "toarray"):
-        return part
-    size = part.shape[0] * part.shape[1] * part.dtype.itemsize
+def _dense(owner, matrix, name):
+    """A matrix that SciPy stores sparse as an array."""
+    size = matrix.shape[0] * matrix.shape[1] * matrix.dtype.itemsize
     if size > _LARGEST:
         raise CannotTravel(
-            estimator,
-            f"its attribute {name} is a sparse matrix, which takes {size >> 20} MB when all elements are stored",
-            "fit it on fewer features or samples (max_features of a vectorizer, TruncatedSVD)",
+            owner,
+            f"{name} is a sparse matrix, which takes {size >> 20} MB when all elements are stored",
+            "use fewer features or samples (max_features of a vectorizer, TruncatedSVD)",
         )
-    return part.toarray()
+    return matrix.toarray()

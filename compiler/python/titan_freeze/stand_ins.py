@@ -9,7 +9,7 @@ import types
 
 NAMES = """
     array class_ enum estimator_class function history lru_cache model module session set_class set_function
-    single_dispatch tensor torch_tensor tree trees view
+    single_dispatch sparse tensor torch_tensor tree trees view
 """.split()
 
 

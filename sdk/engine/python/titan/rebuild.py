@@ -151,6 +151,13 @@ class Builder:
         return Tensor(array)
 
     @staticmethod
+    def sparse(array):
+        """A sparse matrix of SciPy."""
+        from .sklearn.sparse import Sparse
+
+        return Sparse(array)
+
+    @staticmethod
     def estimator_class(family, name):
         """The stand-in for a class of scikit-learn."""
         from .sklearn import estimator_class

@@ -1,0 +1,3 @@
+"""Distances and similarities of all rows of one matrix to all of another."""
+
+from titan.sklearn.pairwise import *
