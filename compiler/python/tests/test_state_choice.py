@@ -1,4 +1,5 @@
-"""How state lives where the notebook does not say. Run from compiler/python: python -m unittest tests.test_state_choice"""
+"""How state lives where the notebook does not say. Run from compiler/python: python -m unittest
+tests.test_state_choice"""
 
 import ast
 import importlib.util
@@ -121,12 +122,15 @@ class StateChoiceTest(unittest.TestCase):
         self.assert_kernel("rows", "rows = [{'a': 1}]", "list(map(lambda row: row.pop('a'), rows))")
         self.assert_kernel("f", "def f(x, seen=[]):\n    seen.append(x)\n    return seen", "print(f(1))")
         self.assert_kernel("f", "def f(): f.calls += 1\nf.calls = 0", "f()")
-        counter = "def counter():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n        return n\n    return up\n"
+        up = "    def up():\n        nonlocal n\n        n += 1\n        return n\n"
+        counter = f"def counter():\n    n = 0\n{up}    return up\n"
         self.assert_kernel("up", counter + "up = counter()", "print(up())")
-        logged = "calls = []\ndef logged(f):\n    def inner(*a):\n        calls.append(a)\n        return f(*a)\n    return inner\n"
+        inner = "    def inner(*a):\n        calls.append(a)\n        return f(*a)\n"
+        logged = f"calls = []\ndef logged(f):\n{inner}    return inner\n"
         self.assert_kernel("calls", logged + "@logged\ndef g(x): return x", "print(g(1))")
         self.assert_kernel("hits", "hits = {}\nmark = lambda k: hits.update({k: 1})", "mark('a')")
-        self.assert_reuse("def even(n): return n == 0 or odd(n - 1)\ndef odd(n): return n != 0 and even(n - 1)", "even(4)")
+        even, odd = "def even(n): return n == 0 or odd(n - 1)\n", "def odd(n): return n != 0 and even(n - 1)\n"
+        self.assert_reuse(even + odd, "even(4)")
 
     def test_objects_of_the_notebooks_classes(self):
         cell = (
@@ -148,6 +152,9 @@ class StateChoiceTest(unittest.TestCase):
         self.assert_kernel("s", cell + "s = Stack()", "s.push(1)")
         self.assert_kernel("Tally", cell, "Tally.total += 1\nprint(Tally.total)")
         self.assert_reuse(cell + "c = Calm(1)", "print(c.get())", "t = Tally()\nt.up()\nprint(t.get())")
+        made = "    def __init__(self, x):\n        ValueError.__init__(self, x)\n        self.x = x\n"
+        wrong = f"class Wrong(ValueError):\n{made}"
+        self.assert_reuse(wrong, "try:\n    raise Wrong(1)\nexcept Wrong as e:\n    print(e)", "raise ValueError")
         self.assert_reuse(cell + "cs = [Calm(1)]", "print([c.get() for c in cs])")
 
     def test_models_and_generators(self):
@@ -174,7 +181,8 @@ class StateChoiceTest(unittest.TestCase):
         exec(compile(text, "helper.py", "exec"), vars(module))
         sys.modules[module.__name__] = module
         self.addCleanup(sys.modules.pop, module.__name__)
-        for setup, call in ("import titan_test_helper as h", "h.up()"), ("from titan_test_helper import up as h", "h()"):
+        whole, part = "import titan_test_helper as h", "from titan_test_helper import up as h"
+        for setup, call in (whole, "h.up()"), (part, "h()"):
             self.assert_kernel("h", setup, call, local=[module.__name__])
         self.assert_reuse("import titan_test_helper as h", "print(h.get())", local=[module.__name__])
 

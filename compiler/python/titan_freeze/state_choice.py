@@ -1,5 +1,5 @@
-"""Chooses how state lives between requests where the notebook does not say: as in a Jupyter kernel if an endpoint changes a
-variable that an endpoint reads as it was left, and by instances that are reused if none does.
+"""Chooses how state lives between requests where the notebook does not say: as in a Jupyter kernel if an endpoint
+changes a variable that an endpoint reads as it was left, and by instances that are reused if none does.
 
 What an endpoint surely sets before it reads is its own affair, as a local variable is.
 """
@@ -30,8 +30,8 @@ class _Reads(CellReads):
 
 
 class Reached:
-    """The variables that code behind a variable reads: of functions, of classes and their instances, of containers of these,
-    and of what they read in turn."""
+    """The variables that code behind a variable reads: of functions, of classes and their instances, of containers of
+    these, and of what they read in turn."""
 
     def __init__(self, effects):
         self._effects = effects
@@ -88,8 +88,8 @@ class Reached:
 
 
 def choose(names, capture, cells):
-    """{"mode": "kernel" or "reuse", "why": a clause for people}. `names` are the notebook's variables, `cells` is {export
-    name of an endpoint: [indexes of its cells]}."""
+    """{"mode": "kernel" or "reuse", "why": a clause for people}. `names` are the notebook's variables, `cells` is
+    {export name of an endpoint: [indexes of its cells]}."""
     effects = Effects(names, capture.sources, capture.modules.local)
     reached = Reached(effects)
     readers = {}
