@@ -36,4 +36,5 @@ async def prediction(request: Request):
 
 listener = socket.create_server(("127.0.0.1", 0))
 print(listener.getsockname()[1], flush=True)
-uvicorn.run(app, fd=listener.fileno(), log_level="warning", access_log=False)
+# As a socket and not by its number, for which uvicorn would not switch Nagle's algorithm off: 35 ms a request.
+uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
