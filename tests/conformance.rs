@@ -134,8 +134,11 @@ const STDOUT_BUFFER: &Difference = &Difference {
     parts: &[Status, Body],
     status: 200,
 };
-const SWAGGER: &Difference =
-    &Difference { why: "there is no generated /_api/spec/swagger.json", parts: &[Status, Body], status: 404 };
+const SWAGGER: &Difference = &Difference {
+    why: "there is no generated /_api/spec/swagger.json: `titan versions` and the admin API list the endpoints",
+    parts: &[Status, Body],
+    status: 404,
+};
 
 /// A request, and how the answers to it differ if they may.
 struct Case {
