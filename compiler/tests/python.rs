@@ -1,33 +1,51 @@
-//! The Python packages' own tests, in the environment a notebook gets: `compiler/python/tests` with real Keras.
+//! The Python packages' own tests, in the environments a notebook gets: `compiler/python/tests` with the real libraries.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use titan_compiler::environment;
 use titan_compiler::notebook::Notebook;
 use titan_compiler::options::Options;
 use titan_compiler::progress::{Clock, Silent};
 
-const NOTEBOOK: &str = r##"{"nbformat": 4, "metadata": {}, "cells": [
-    {"cell_type": "markdown", "source": "titan: v1\nimage: tensorflow"},
-    {"cell_type": "code", "source": "# GET /x"}
-]}"##;
+/// Runs the tests of `modules`, or all there are, in an image. Tests whose libraries it lacks skip themselves.
+fn assert_pass(image: &str, modules: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let cells = json!([
+        {"cell_type": "markdown", "source": format!("titan: v1\nimage: {image}")},
+        {"cell_type": "code", "source": "# GET /x"}
+    ]);
+    let text = json!({"nbformat": 4, "metadata": {}, "cells": cells}).to_string();
+    let notebook = Notebook::parse(&folder.path().join("x.ipynb"), text.into(), None).unwrap();
+    let environment = environment::prepare(&notebook, &Options::default(), &mut Clock::new(&Silent)).unwrap();
+    let mut command = Command::new(environment.python());
+    command.args(["-m", "unittest"]);
+    if modules.is_empty() {
+        command.args(["discover", "-s", "tests", "-t", "."]);
+    }
+    command.args(modules).current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("python"));
+    let output = command.env("PYTHONDONTWRITEBYTECODE", "1").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    assert!(!text.contains("Ran 0 tests") && text.contains("\nRan "), "{text}");
+}
 
 /// Takes minutes: most of it is exporting some eighty models from Keras.
 #[test]
 fn the_python_packages_pass_their_tests() {
-    let folder = tempfile::tempdir().unwrap();
-    let notebook = Notebook::parse(&folder.path().join("x.ipynb"), NOTEBOOK.into(), None).unwrap();
-    let environment = environment::prepare(&notebook, &Options::default(), &mut Clock::new(&Silent)).unwrap();
-    let output = Command::new(environment.python())
-        .args(["-m", "unittest", "discover", "-s", "tests", "-t", "."])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("python"))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{text}");
-    assert!(!text.contains("Ran 0 tests") && text.contains("\nRan "), "{text}");
+    assert_pass("tensorflow", &[]);
+}
+
+#[test]
+fn what_needs_scikit_learns_image_passes() {
+    assert_pass("scikit-learn", &["tests.test_onnx_session", "tests.test_sklearn", "tests.test_sklearn_compose"]);
+}
+
+#[test]
+#[ignore = "installs PyTorch with CUDA, 5 GB: run it with --ignored"]
+fn what_needs_pytorchs_image_passes() {
+    assert_pass("pytorch", &["tests.test_torch"]);
 }

@@ -32,6 +32,12 @@ _HEADROOM = 4 << 30
 _THREAD = 16 << 20
 
 
+def _use_one_thread():
+    """The threads of OpenMP, which scikit-learn computes with, are not there in a child: it must not wait for them."""
+    if "threadpoolctl" in sys.modules:
+        sys.modules["threadpoolctl"].threadpool_limits(1)
+
+
 class _TimeUp(BaseException):
     """A handler's own `except Exception` must not stop it."""
 
@@ -145,6 +151,7 @@ class _Answers:
         if child == 0:
             try:
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                _use_one_thread()
                 answer = self._bounded(number, request, self._memory + _THREAD * os.cpu_count())
                 with open(write, "wb") as pipe:
                     pipe.write(json.dumps(answer).encode())
