@@ -613,8 +613,12 @@ fn state_is_kept_as_by_kernel_gateway() {
 }
 
 #[test]
-fn the_table_names_every_topic_and_every_difference() {
+fn the_page_names_every_test_topic_and_difference() {
     let table = fs::read_to_string(root().join("tests/README.md")).unwrap();
+    for file in fs::read_dir(root().join("tests")).unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(!name.ends_with(".rs") || table.contains(&format!("| `{name}` |")), "tests/README.md lacks {name}");
+    }
     for topic in topics().into_iter().chain([stateful()]) {
         let line = format!("| {} | {} |", topic.name, topic.cases.len());
         assert!(table.contains(&line), "tests/README.md lacks the line {line:?}");
