@@ -1,15 +1,14 @@
-"""A real ONNX runner in place of the engine's host. Importing this makes the engine's packages importable; it needs `onnx`."""
+"""A real ONNX runner in place of the engine's host. Importing this makes the engine's packages importable; it needs
+`onnx`."""
 
 import os
-import pathlib
 import sys
 import types
 
 import numpy as np
 import onnx.reference
 
-ROOT = pathlib.Path(__file__).parents[3]
-sys.path += [str(ROOT / "compiler/python"), str(ROOT / "sdk/engine/python")]
+from . import engine as engine
 
 
 class Host(types.ModuleType):

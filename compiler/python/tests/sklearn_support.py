@@ -7,14 +7,14 @@ import importlib.util
 import io
 import pathlib
 import pickle
-import sys
 import unittest
 
 HAS_SKLEARN = importlib.util.find_spec("sklearn") is not None
-ROOT = pathlib.Path(__file__).parents[3]
-sys.path += [str(ROOT / "compiler/python"), str(ROOT / "sdk/engine/python")]
 if HAS_SKLEARN:
     import numpy as np
+
+    from .engine import ROOT
+
     import titan.state
     from titan_freeze.modules import Modules
     from titan_freeze.pickler import Pickler

@@ -5,14 +5,12 @@ Where IPython is installed, thousands of values are compared with what it shows.
 
 import collections
 import importlib.util
-import pathlib
 import random
 import re
-import sys
 import types
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "sdk/engine/python"))
+from . import engine as engine
 
 from titan.pretty import pretty
 

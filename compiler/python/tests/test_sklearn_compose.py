@@ -5,6 +5,7 @@ Needs the packages of the image `scikit-learn`; skipped where they are absent. R
     python -m unittest tests.test_sklearn_compose
 """
 
+import importlib.util
 import re
 import unittest
 import warnings
@@ -27,6 +28,9 @@ if HAS_SKLEARN:
     from sklearn import neighbors, pipeline, preprocessing, semi_supervised, svm, tree
     from sklearn.feature_extraction import text
     from sklearn.impute import SimpleImputer
+    import titan.sklearn
+    from sklearn.utils import all_estimators
+    from titan_freeze import sklearn_families
     from titan_freeze.errors import CannotTravel
 
     warnings.simplefilter("ignore")
@@ -247,10 +251,25 @@ class Texts(SklearnTest):
         topics = pipeline.make_pipeline(
             text.TfidfVectorizer(), decomposition.TruncatedSVD(2), preprocessing.Normalizer()
         )
-        self.assert_answers(topics.fit(TEXTS), TEXTS, methods=["transform"])
+        self.assert_answers(topics.fit(TEXTS), TEXTS[:4], methods=["transform"])
         matrix = text.TfidfVectorizer().fit_transform(TEXTS)
         search = neighbors.NearestNeighbors(n_neighbors=2, metric="cosine").fit(matrix)
         self.assert_answers(search, matrix.toarray()[1:4], methods=["kneighbors"])
+
+
+class Families(SklearnTest):
+    def test_every_stand_in_is_there(self):
+        for name, kind in sklearn_families.FAMILY.items():
+            self.assertEqual(titan.sklearn.estimator_class(kind, name).__name__, name)
+
+    @unittest.skipUnless(importlib.util.find_spec("skl2onnx"), "skl2onnx is not installed")
+    def test_what_skl2onnx_converts_has_a_stand_in(self):
+        from skl2onnx import supported_converters
+
+        convertible = set(supported_converters(True))
+        known = {name for name, _ in all_estimators()}
+        self.assertGreater(len(convertible & known), 60)
+        self.assertEqual((convertible & known) - sklearn_families.FAMILY.keys(), set())
 
 
 class Attributes(SklearnTest):

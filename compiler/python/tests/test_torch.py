@@ -9,13 +9,8 @@ import importlib.util
 import sys
 import tempfile
 import unittest
-from pathlib import Path
 
-ENGINE = Path(__file__).parents[3] / "sdk/engine/python"
-# Where PyTorch is not installed the engine's own may be what is found.
-FOUND = importlib.util.find_spec("torch")
-HAS_TORCH = FOUND is not None and not Path(FOUND.origin).is_relative_to(ENGINE)
-HAS_TORCH &= all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime"))
+HAS_TORCH = all(importlib.util.find_spec(name) for name in ("torch", "onnx", "onnxruntime"))
 if HAS_TORCH:
     import numpy as np
     from titan_freeze import torch_calls
@@ -25,18 +20,10 @@ if HAS_TORCH:
     import torch.nn.functional as F
     from torch import nn
 
+    from .engine import load
     from .host import HOST
 
-    def engine_torch():
-        """The engine's package, beside the real one."""
-        spec = importlib.util.spec_from_file_location(
-            "engine_torch", ENGINE / "torch/__init__.py", submodule_search_locations=[str(ENGINE / "torch")]
-        )
-        package = sys.modules["engine_torch"] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(package)
-        return package
-
-    own = engine_torch()
+    own = load("engine_torch", "torch")
     sys.modules["torch"] = own
     import titan.torch
 
