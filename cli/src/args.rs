@@ -1,11 +1,15 @@
 //! The command line: every command and flag, as clap reads them.
 
+use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use titan_sdk::client::Client;
 use titan_sdk::manifest::is_service_name;
+
+use crate::credentials::Remembered;
 
 const AFTER_HELP: &str = "\
 Exit codes:
@@ -17,6 +21,8 @@ Exit codes:
 
 Environment:
   TITAN_GATEWAY  URL of the gateway's admin API, as --gateway
+  TITAN_TOKEN    a token of that gateway, instead of the one that 'titan login' keeps
+  TITAN_CA       PEM file of the authority of its certificate, as --ca
   TITAN_CACHE    where Python environments and the compiled engine are kept
   TITAN_PYTHON   the interpreter that environments are made with
   TITAN_LOG      what is logged on stderr, as in 'debug' or 'titan_gateway=debug'";
@@ -45,6 +51,16 @@ pub enum Command {
     Versions(VersionsArgs),
     /// Delete a service, or one version that is not active
     Delete(DeleteArgs),
+    /// Keep a token for a gateway; it is read from a prompt or standard input
+    Login(LoginArgs),
+    /// Forget the token for a gateway
+    Logout(LogoutArgs),
+    /// Tokens of a gateway's admin API
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// API keys of a service
+    #[command(subcommand)]
+    Key(KeyCommand),
 }
 
 #[derive(Debug, Args)]
@@ -52,12 +68,112 @@ pub struct GatewayArgs {
     /// Where services are served; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where the admin API is served; it has no authentication
+    /// Where the admin API is served; on anything but loopback it asks for a token
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
     pub admin: SocketAddr,
     /// Where versions and routes are kept [default: titan in the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Ask for a token on loopback too
+    #[arg(long)]
+    pub require_token: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct LoginArgs {
+    /// URL of the gateway's admin API
+    #[arg(value_name = "GATEWAY")]
+    pub url: String,
+    /// PEM file of the authority that vouches for the gateway's certificate; it is kept too
+    #[arg(long, value_name = "FILE", env = "TITAN_CA", hide_env_values = true)]
+    pub ca: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct LogoutArgs {
+    /// URL of the gateway's admin API
+    #[arg(value_name = "GATEWAY")]
+    pub url: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TokenCommand {
+    /// Create a token and print it; the gateway keeps only a digest
+    Create {
+        /// Its name
+        #[arg(value_parser = service_name)]
+        name: String,
+        /// What it allows: to see, also to change services, also to change tokens
+        #[arg(long)]
+        role: RoleName,
+        /// In the data folder of a gateway on this machine that does not run: the way in where no token is left
+        #[arg(long)]
+        local: bool,
+        /// That folder [default: titan in the user's data folder]
+        #[arg(long, value_name = "DIR", requires = "local")]
+        data: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the tokens, without their secrets
+    List {
+        #[command(flatten)]
+        format: Format,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Revoke a token: it opens nothing from now on
+    Revoke {
+        /// Its name
+        #[arg(value_parser = service_name)]
+        name: String,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+/// The roles of tokens, see [`titan_sdk::access::Role`].
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RoleName {
+    Read,
+    Deploy,
+    Admin,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum KeyCommand {
+    /// Create an API key and print it; the gateway keeps only a digest
+    Create {
+        /// The service it opens
+        #[arg(value_parser = service_name)]
+        service: String,
+        /// Its name: who is to use it
+        #[arg(value_parser = service_name)]
+        name: String,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// List the API keys of a service, without their secrets
+    List {
+        /// The service
+        #[arg(value_parser = service_name)]
+        service: String,
+        #[command(flatten)]
+        format: Format,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Revoke an API key: it opens nothing from now on
+    Revoke {
+        /// The service
+        #[arg(value_parser = service_name)]
+        service: String,
+        /// The key's name
+        #[arg(value_parser = service_name)]
+        name: String,
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -151,12 +267,26 @@ pub struct Target {
         hide_env_values = true
     )]
     pub url: String,
+    /// PEM file of the authority that vouches for the gateway's certificate
+    #[arg(long, value_name = "FILE", env = "TITAN_CA", hide_env_values = true)]
+    pub ca: Option<PathBuf>,
 }
 
 impl Target {
-    pub fn client(&self) -> Client {
-        Client::new(&self.url)
+    /// A client with what opens this gateway: the variable `TITAN_TOKEN`, or else what `titan login` keeps.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        let token = std::env::var("TITAN_TOKEN").ok().filter(|token| !token.is_empty());
+        let mut credentials = Remembered::read()?.get(&self.url);
+        credentials.token = token.or(credentials.token);
+        credentials.ca = read_ca(self.ca.as_deref())?.or(credentials.ca);
+        Ok(Client::with(&self.url, credentials)?)
     }
+}
+
+/// The text of the file that `--ca` names.
+pub fn read_ca(file: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let read = |file: &Path| fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()));
+    file.map(read).transpose()
 }
 
 /// How a list is printed.

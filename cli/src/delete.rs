@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::args::DeleteArgs;
 
 pub fn run(args: &DeleteArgs) -> anyhow::Result<()> {
-    let (client, service) = (args.target.client(), &args.service);
+    let (client, service) = (args.target.client()?, &args.service);
     let what = match &args.version {
         Some(version) => {
             client.delete_version(service, version)?;

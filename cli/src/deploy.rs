@@ -28,7 +28,7 @@ struct Upload {
 }
 
 pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
-    let (client, progress) = (args.target.client(), Bars::new());
+    let (client, progress) = (args.target.client()?, Bars::new());
     let bundle = read_bundle(&args.source)
         .map_err(|cause| anyhow!("{} cannot be read ({cause}): check the path", args.source.display()))?;
     let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;

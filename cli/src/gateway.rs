@@ -12,13 +12,19 @@ use crate::signals::Stop;
 
 pub fn run(args: GatewayArgs) -> anyhow::Result<()> {
     let data = args.data.map_or_else(default_data, Ok)?;
-    let options = Options { listen: args.listen, admin: args.admin, data, ..Options::default() };
+    let options = Options {
+        listen: args.listen,
+        admin: args.admin,
+        data,
+        require_token: args.require_token,
+        ..Options::default()
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| anyhow!("the gateway's threads do not start ({cause}): check ulimit -a"))?;
     runtime.block_on(serve(options))
 }
 
-fn default_data() -> anyhow::Result<PathBuf> {
+pub fn default_data() -> anyhow::Result<PathBuf> {
     let base = etcetera::choose_base_strategy()
         .map_err(|cause| anyhow!("there is no home folder ({cause}): name a folder with --data"))?;
     Ok(base.data_dir().join("titan"))

@@ -5,16 +5,21 @@
 
 mod args;
 mod compile;
+mod credentials;
 mod delete;
 mod deploy;
 mod exit;
 mod gateway;
+mod key;
 mod log;
+mod login;
 mod progress;
 mod rollback;
 mod services;
 mod signals;
 mod table;
+mod time;
+mod token;
 mod versions;
 
 use std::process::ExitCode;
@@ -33,6 +38,10 @@ fn main() -> ExitCode {
         Command::Services(args) => services::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Delete(args) => delete::run(&args),
+        Command::Login(args) => login::run(&args),
+        Command::Logout(args) => login::forget(&args),
+        Command::Token(command) => token::run(&command),
+        Command::Key(command) => key::run(&command),
     });
     exit::code(done)
 }

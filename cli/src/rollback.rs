@@ -8,7 +8,7 @@ use titan_sdk::client::Client;
 use crate::args::RollbackArgs;
 
 pub fn run(args: &RollbackArgs) -> anyhow::Result<()> {
-    let client = args.target.client();
+    let client = args.target.client()?;
     let service = match &args.service {
         Some(service) => service.clone(),
         None => only_service(&client)?,

@@ -8,7 +8,7 @@ use crate::args::ServicesArgs;
 use crate::table::table;
 
 pub fn run(args: &ServicesArgs) -> anyhow::Result<()> {
-    let services = args.target.client().services()?;
+    let services = args.target.client()?.services()?;
     let text = if args.format.json {
         serde_json::to_string_pretty(&Services { services })?
     } else {

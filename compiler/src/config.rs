@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer};
 use serde_norway::Value;
-use titan_sdk::manifest::{Config, State};
+use titan_sdk::manifest::{Auth, Config, State};
 
 /// What a notebook asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,6 +33,7 @@ struct Keys {
     memory: Option<Bytes>,
     timeout: Option<Timeout>,
     state: Option<State>,
+    auth: Option<Auth>,
     commands: Option<Vec<String>>,
     files: Option<Vec<String>>,
     machine: Option<Machine>,
@@ -45,7 +46,7 @@ struct Machine {
     memory: Option<Bytes>,
 }
 
-const KEYS: [&str; 8] = ["image", "cpu", "memory", "timeout", "state", "commands", "files", "machine"];
+const KEYS: [&str; 9] = ["image", "cpu", "memory", "timeout", "state", "auth", "commands", "files", "machine"];
 
 /// Cores.
 #[derive(Debug)]
@@ -190,6 +191,7 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         memory: keys.memory.or(machine.memory).map_or(default.memory, |memory| memory.0),
         timeout_ms: keys.timeout.map_or(default.timeout_ms, |timeout| timeout.0),
         state: default.state,
+        auth: keys.auth.unwrap_or_default(),
     };
     config.check().map_err(|e| e.to_string())?;
     let files = keys.files.unwrap_or_default();
@@ -257,6 +259,8 @@ mod tests {
         let all = good("titan: v1\ntimeout: 2min\nstate: kernel\nmemory: 1 GiB");
         assert_eq!((all.config.timeout_ms, all.state, all.config.memory), (120_000, Some(State::Kernel), 1 << 30));
         assert_eq!(good("titan: v1\nstate: reuse").state, Some(State::Reuse));
+        assert_eq!(good("titan: v1\nauth: key").config.auth, Auth::Key);
+        assert_eq!(good("titan: v1\nauth: none").config.auth, Auth::None);
         assert_eq!(good("titan: v1\ntimeout: 1.5\nmemory: 2000000").config.timeout_ms, 1500);
         assert_eq!(good("titan: v1\nmemory: 2G").config.memory, 2_000_000_000);
         assert_eq!(good("titan: v1\nfiles:\n- data/*.csv\n- ./labels.txt").files, ["data/*.csv", "./labels.txt"]);
@@ -298,6 +302,7 @@ mod tests {
             ("titan: v1\ngpu: 1", "unknown field `gpu`, expected one of `image`, `cpu`"),
             ("titan: v2", "titan is v2: write titan: v1"),
             ("titan: v1\nstate: frozen", "unknown variant `frozen`"),
+            ("titan: v1\nauth: password", "unknown variant `password`, expected `none` or `key`"),
             ("titan: v1\ntimeout: soon", "timeout is soon"),
             ("titan: v1\ntimeout: 0", "timeout is 0"),
             ("titan: v1\nmemory: [", "not valid YAML"),

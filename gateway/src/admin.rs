@@ -1,6 +1,7 @@
 //! The admin listener's requests: the table in [`titan_sdk::api`], over [`Control`].
 //!
-//! The API has no authentication: on loopback it trusts the machine's users, but not the web pages they visit. A page can make a
+//! Who may call what is settled before a call begins: a token's role against the one that the table of calls asks for. Where the
+//! gateway asks for no token, on loopback, it trusts the machine's users, but not the web pages they visit. A page can make a
 //! browser send requests to loopback, under a foreign `Origin` or, by DNS rebinding, a foreign `Host`; both are refused.
 
 use std::net::IpAddr;
@@ -10,13 +11,18 @@ use bytes::Bytes;
 use http::header::{ALLOW, HOST, ORIGIN};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
 use titan_sdk::api::{Gateway, Rollback};
 use titan_sdk::bundle::BundleError;
+use tokio::task::spawn_blocking;
 
+use crate::access::{Access, AccessError, refusal};
+use crate::calls::{self, Call, Found};
 use crate::control::{Control, ControlError};
 use crate::listener;
 use crate::loader::LoadError;
@@ -24,12 +30,13 @@ use crate::options::Limits;
 use crate::response::{self, Answer, error};
 use crate::store::StoreError;
 
-/// Bytes of a rollback's body.
+/// Bytes of a body that is no bundle.
 const MAX_SMALL_BODY: u64 = 64 << 10;
 
 /// The admin API of one gateway.
 pub(crate) struct Admin {
     pub(crate) control: Arc<Control>,
+    pub(crate) access: Arc<Access>,
     pub(crate) limits: Limits,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
@@ -42,80 +49,126 @@ impl Admin {
         if let Some(refusal) = foreign(&head, self.loopback) {
             return error(StatusCode::FORBIDDEN, refusal);
         }
+        // Before anything is told of what is there.
+        let caller = match self.access.caller(&head.headers) {
+            Ok(caller) => caller,
+            Err(stranger) => return refusal::of_admin(stranger),
+        };
         // A change that has begun is finished, even if its client has gone: store and route must not come apart.
-        let answer = tokio::spawn(async move { self.route(&head, body).await });
+        let answer = tokio::spawn(async move { self.route(&head, caller, body).await });
         answer.await.unwrap_or_else(|_| of_error(&ControlError::Stopping))
     }
 
-    async fn route(&self, head: &Parts, body: Incoming) -> Answer {
+    async fn route(&self, head: &Parts, caller: Caller, body: Incoming) -> Answer {
         let path = head.uri.path();
-        let segments: Vec<&str> = path.split('/').skip(1).collect();
-        let method = &head.method;
-        match segments[..] {
-            ["v1", "gateway"] => match *method {
-                Method::GET => response::json(StatusCode::OK, &about()),
-                _ => other_method("GET"),
-            },
-            ["v1", "services"] => match *method {
-                Method::GET => of(self.control.services().await),
-                _ => other_method("GET"),
-            },
-            ["v1", "services", service] => match *method {
-                Method::GET => of(self.control.service(service).await),
-                Method::DELETE => gone(self.control.remove_service(service).await),
-                _ => other_method("GET, DELETE"),
-            },
-            ["v1", "services", service, "versions"] => match *method {
-                Method::GET => of(self.control.versions(service).await),
-                Method::POST => self.deploy(service, body).await,
-                _ => other_method("GET, POST"),
-            },
-            ["v1", "services", service, "versions", version] => match *method {
-                Method::DELETE => gone(self.control.remove_version(service, version).await),
-                _ => other_method("DELETE"),
-            },
-            ["v1", "services", service, "rollback"] => match *method {
-                Method::POST => self.rollback(service, body).await,
-                _ => other_method("POST"),
-            },
-            _ => {
-                error(StatusCode::NOT_FOUND, format!("the admin API has no {path}: its paths begin with /v1/services"))
+        let (call, needs, [first, second]) = match calls::find(&head.method, path) {
+            Found::Call(call, needs, names) => (call, needs, names),
+            Found::OtherMethods(allow) => return other_method(&allow),
+            Found::Nothing => {
+                let message = format!("the admin API has no {path}: its paths begin with /v1/services");
+                return error(StatusCode::NOT_FOUND, message);
             }
+        };
+        if caller.role < needs {
+            return refusal::of_role(&caller, needs);
         }
+        if needs > Role::Read {
+            tracing::info!(by = caller.token.as_deref(), "{} {path}", head.method);
+        }
+        self.call(call, first, second, caller, body).await.unwrap_or_else(|refusal| refusal)
     }
 
-    async fn deploy(&self, service: &str, body: Incoming) -> Answer {
-        let bundle = match listener::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout).await {
-            Ok(bundle) => bundle,
-            Err(answer) => return answer,
-        };
-        match self.control.deploy(service, bundle).await {
+    /// Makes a call. `first` and `second` are what its path names, in order.
+    async fn call(
+        &self,
+        call: Call,
+        first: &str,
+        second: &str,
+        caller: Caller,
+        body: Incoming,
+    ) -> Result<Answer, Answer> {
+        let control = &self.control;
+        Ok(match call {
+            Call::Gateway => response::json(StatusCode::OK, &about(caller)),
+            Call::Services => of(control.services().await),
+            Call::Service => of(control.service(first).await),
+            Call::RemoveService => gone(control.remove_service(first).await),
+            Call::Versions => of(control.versions(first).await),
+            Call::Deploy => self.deploy(first, body).await?,
+            Call::RemoveVersion => gone(control.remove_version(first, second).await),
+            Call::Rollback => {
+                let body = self.small(body).await?;
+                let Rollback { to } = if body.is_empty() { Rollback::default() } else { parse(&body)? };
+                of(control.rollback(first, to.as_deref()).await)
+            }
+            Call::Keys => {
+                control.service(first).await.map_err(|problem| of_error(&problem))?;
+                response::json(StatusCode::OK, &Keys { keys: self.access.keys(first) })
+            }
+            Call::CreateKey => {
+                control.service(first).await.map_err(|problem| of_error(&problem))?;
+                let NewKey { name } = parse(&self.small(body).await?)?;
+                let service = first.to_owned();
+                created(name.clone(), self.change(move |access| access.create_key(&service, &name)).await)
+            }
+            Call::RevokeKey => {
+                let (service, name) = (first.to_owned(), second.to_owned());
+                gone(self.change(move |access| access.revoke_key(&service, &name)).await)
+            }
+            Call::Tokens => response::json(StatusCode::OK, &Tokens { tokens: self.access.tokens() }),
+            Call::CreateToken => {
+                let NewToken { name, role } = parse(&self.small(body).await?)?;
+                created(name.clone(), self.change(move |access| access.create_token(&name, role)).await)
+            }
+            Call::RevokeToken => {
+                let name = first.to_owned();
+                gone(self.change(move |access| access.revoke_token(&name)).await)
+            }
+        })
+    }
+
+    async fn deploy(&self, service: &str, body: Incoming) -> Result<Answer, Answer> {
+        let bundle = listener::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout).await?;
+        Ok(match self.control.deploy(service, bundle).await {
             Ok(deployed) => response::json(StatusCode::CREATED, &deployed),
             Err(problem) => of_error(&problem),
-        }
+        })
     }
 
-    async fn rollback(&self, service: &str, body: Incoming) -> Answer {
-        let body = match listener::body(body, MAX_SMALL_BODY, self.limits.body_timeout).await {
-            Ok(body) => body,
-            Err(answer) => return answer,
-        };
-        let rollback = if body.is_empty() { Ok(Rollback::default()) } else { serde_json::from_slice(&body) };
-        match rollback {
-            Ok(Rollback { to }) => of(self.control.rollback(service, to.as_deref()).await),
-            Err(cause) => {
-                let message =
-                    format!("the rollback's body cannot be read ({cause}): send {{\"to\": \"v1\"}} or nothing");
-                error(StatusCode::BAD_REQUEST, message)
-            }
-        }
+    async fn small(&self, body: Incoming) -> Result<Bytes, Answer> {
+        listener::body(body, MAX_SMALL_BODY, self.limits.body_timeout).await
+    }
+
+    /// Changes credentials, which waits for the disk.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Access) -> Result<T, AccessError> + Send + 'static,
+    ) -> Result<T, ControlError> {
+        let access = Arc::clone(&self.access);
+        Ok(spawn_blocking(move || change(&access)).await.map_err(|_| ControlError::Stopping)??)
     }
 }
 
-fn about() -> Gateway {
+/// A body in JSON.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
+    serde_json::from_slice(body).map_err(|cause| {
+        let message = format!("the body is not the JSON this call takes ({cause}): see the admin API's table of calls");
+        error(StatusCode::BAD_REQUEST, message)
+    })
+}
+
+fn about(caller: Caller) -> Gateway {
     Gateway {
         version: env!("CARGO_PKG_VERSION").into(),
         engines: titan_sdk::engine::ENGINES.iter().map(|engine| engine.digest().into()).collect(),
+        caller,
+    }
+}
+
+fn created(name: String, secret: Result<String, ControlError>) -> Answer {
+    match secret {
+        Ok(secret) => response::json(StatusCode::CREATED, &Created { name, secret }),
+        Err(problem) => of_error(&problem),
     }
 }
 
@@ -137,25 +190,30 @@ fn gone(result: Result<(), ControlError>) -> Answer {
     }
 }
 
-fn other_method(allow: &'static str) -> Answer {
+fn other_method(allow: &str) -> Answer {
     let mut answer =
         error(StatusCode::METHOD_NOT_ALLOWED, format!("the admin API does not answer this method here: use {allow}"));
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    // Method names are tokens, which a header value may always hold.
+    answer.headers_mut().extend(HeaderValue::from_str(allow).map(|allow| (ALLOW, allow)));
     answer
 }
 
 fn of_error(problem: &ControlError) -> Answer {
     let status = match problem {
         ControlError::Bundle(BundleError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
-        ControlError::Bundle(_) => StatusCode::BAD_REQUEST,
+        ControlError::Bundle(_) | ControlError::Access(AccessError::Name(_)) => StatusCode::BAD_REQUEST,
         ControlError::Load(LoadError::Engine { .. })
         | ControlError::Store(StoreError::Taken { .. })
         | ControlError::NoPrevious { .. }
-        | ControlError::Active { .. } => StatusCode::CONFLICT,
+        | ControlError::Active { .. }
+        | ControlError::Access(AccessError::Taken(..) | AccessError::LastAdmin(_)) => StatusCode::CONFLICT,
         ControlError::UnknownService(_)
         | ControlError::UnknownVersion { .. }
-        | ControlError::Store(StoreError::Unknown { .. }) => StatusCode::NOT_FOUND,
-        ControlError::Load(LoadError::Store(_)) | ControlError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        | ControlError::Store(StoreError::Unknown { .. })
+        | ControlError::Access(AccessError::Unknown(..)) => StatusCode::NOT_FOUND,
+        ControlError::Load(LoadError::Store(_)) | ControlError::Store(_) | ControlError::Access(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
         ControlError::Load(LoadError::Full(_) | LoadError::Stopped) | ControlError::Stopping => {
             StatusCode::SERVICE_UNAVAILABLE
         }

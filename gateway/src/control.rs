@@ -13,6 +13,7 @@ use titan_sdk::manifest::{ManifestError, is_service_name};
 use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::task::{JoinSet, spawn_blocking};
 
+use crate::access::{Access, AccessError};
 use crate::loader::{LoadError, Loader, Source};
 use crate::route::Routes;
 use crate::store::{Service, Store, StoreError};
@@ -21,6 +22,7 @@ use crate::version::Version;
 /// Changes services.
 pub(crate) struct Control {
     store: Arc<dyn Store>,
+    access: Arc<Access>,
     loader: Arc<Loader>,
     routes: Arc<Routes<Version>>,
     max_bundle_bytes: u64,
@@ -41,6 +43,9 @@ pub(crate) enum ControlError {
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Credentials are not changed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// There is no such service.
     #[error("there is no service {0:?}: 'titan services' lists them")]
     UnknownService(String),
@@ -83,11 +88,12 @@ impl Control {
     /// The store cannot be read.
     pub(crate) async fn start(
         store: Arc<dyn Store>,
+        access: Arc<Access>,
         loader: Arc<Loader>,
         routes: Arc<Routes<Version>>,
         max_bundle_bytes: u64,
     ) -> Result<Arc<Control>, ControlError> {
-        let control = Arc::new(Control { store, loader, routes, max_bundle_bytes, changes: DashMap::new() });
+        let control = Arc::new(Control { store, access, loader, routes, max_bundle_bytes, changes: DashMap::new() });
         control.sweep().await;
         // Optimising models takes a core each.
         let cores = Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
@@ -230,13 +236,16 @@ impl Control {
         Ok(())
     }
 
-    /// Deletes a service with all its versions.
+    /// Deletes a service with all its versions and keys.
     ///
     /// # Errors
     /// There is no such service, or the store fails.
     pub(crate) async fn remove_service(&self, service: &str) -> Result<(), ControlError> {
         let _change = self.change(service).await;
         self.known(service).await?;
+        let (name, access) = (service.to_owned(), Arc::clone(&self.access));
+        // Keys first: should the gateway be killed in between, nobody is let in who should not be.
+        spawn_blocking(move || access.forget_service(&name)).await.map_err(|_| ControlError::Stopping)??;
         let name = service.to_owned();
         self.blocking(move |store| store.remove_service(&name)).await?;
         self.routes.remove(service);

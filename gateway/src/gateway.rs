@@ -11,13 +11,14 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
+use crate::access::{Access, AccessError};
 use crate::admin::Admin;
 use crate::control::{Control, ControlError};
 use crate::listener;
 use crate::loader::Loader;
 use crate::options::{Limits, Options};
 use crate::route::Routes;
-use crate::serve;
+use crate::serve::{self, Services};
 use crate::store::{Embedded, StoreError};
 use crate::version::Version;
 
@@ -31,6 +32,7 @@ pub struct Gateway {
     admin: TcpListener,
     admin_address: SocketAddr,
     control: Arc<Control>,
+    access: Arc<Access>,
     routes: Arc<Routes<Version>>,
     limits: Limits,
 }
@@ -44,6 +46,9 @@ pub enum StartError {
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Credentials cannot be read or made.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The Wasm runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] HostError),
@@ -59,29 +64,32 @@ impl Gateway {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Gateway, StartError> {
-        let Options { listen, admin, data, cache, limits } = options;
+        let Options { listen, admin, data, cache, limits, require_token } = options;
         // Addresses are taken first, since they are the likeliest to fail; clients are let in when all is loaded.
         let sockets = (bind(listen)?, bind(admin)?);
         let runtime = RuntimeOptions { cache, max_instances: limits.max_instances, ..RuntimeOptions::default() };
         let compiled = data.join("compiled");
+        let require_token = require_token || !admin.ip().is_loopback();
         let opened = spawn_blocking(move || -> Result<_, StartError> {
-            let store = Embedded::open(&data)?;
+            let store = Arc::new(Embedded::open(&data)?);
+            let access = Arc::new(Access::open(store.clone(), require_token, &data)?);
             let runtime = Runtime::new(&runtime)?;
             // Nearly every version needs it. The other waits for the first that does.
             runtime.ready(&ENGINES[0])?;
-            Ok((store, runtime))
+            Ok((store, access, runtime))
         });
-        let (store, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
+        let (store, access, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
         let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting));
         let routes = Arc::new(Routes::new());
-        let control = Control::start(Arc::new(store), loader, Arc::clone(&routes), limits.max_bundle_bytes).await;
+        let control =
+            Control::start(store, Arc::clone(&access), loader, Arc::clone(&routes), limits.max_bundle_bytes).await;
         let control = control.map_err(|error| match error {
             ControlError::Store(error) => StartError::Store(error),
             _ => StartError::Stopping,
         })?;
         let (services, services_address) = open(sockets.0, listen)?;
         let (admin, admin_address) = open(sockets.1, admin)?;
-        Ok(Gateway { services, services_address, admin, admin_address, control, routes, limits })
+        Ok(Gateway { services, services_address, admin, admin_address, control, access, routes, limits })
     }
 
     /// Where services are served.
@@ -97,13 +105,18 @@ impl Gateway {
     /// Serves until `stop` is ready, then accepts nothing new and lets requests in flight finish, for at most
     /// [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Gateway { services, admin, admin_address, control, routes, limits, .. } = self;
+        let Gateway { services, admin, admin_address, control, access, routes, limits, .. } = self;
         let (stopping, stopped) = watch::channel(false);
-        let api = Arc::new(Admin { control, limits: limits.clone(), loopback: admin_address.ip().is_loopback() });
-        let shared = Arc::new((routes, limits.clone()));
+        let api = Arc::new(Admin {
+            control,
+            access: Arc::clone(&access),
+            limits: limits.clone(),
+            loopback: admin_address.ip().is_loopback(),
+        });
+        let shared = Arc::new(Services { routes, access, limits: limits.clone() });
         let to_services = move |request| {
             let shared = Arc::clone(&shared);
-            async move { serve::answer(&shared.0, &shared.1, request).await }
+            async move { serve::answer(&shared, request).await }
         };
         let to_admin = move |request| Arc::clone(&api).answer(request);
         tokio::join!(

@@ -5,14 +5,17 @@
 //! | [`options`], [`gateway`] | starting, running and stopping the whole |
 //! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
 //! | `serve` | requests to services; `endpoints`, `request`, `body` and `response` are its steps |
-//! | `admin`, `control` | the admin API, and the changes it makes: durable first, then routed |
+//! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
+//! | [`access`] | who may do what: tokens of the admin API, API keys of services |
 //! | `route` | which version answers: one atomic pointer a service |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `loader` | from an upload or the store into memory |
 //! | `store` | what is kept on disk: the truth a restart begins from |
 
+pub mod access;
 mod admin;
 mod body;
+mod calls;
 mod control;
 mod endpoints;
 pub mod gateway;

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Options {
     /// Where services are served. Port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Where the admin API is served. It has no authentication, so anything but loopback needs a guard in front of it.
+    /// Where the admin API is served. On anything but loopback it asks for a token.
     pub admin: SocketAddr,
     /// Where versions and routes are kept. One gateway at a time.
     pub data: PathBuf,
@@ -17,6 +17,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// What clients may ask for.
     pub limits: Limits,
+    /// Whether the admin API asks for a token on loopback too.
+    pub require_token: bool,
 }
 
 /// What clients may ask for.
@@ -53,6 +55,7 @@ impl Default for Options {
             data: PathBuf::from("titan-data"),
             cache: cache.join("engines"),
             limits: Limits::default(),
+            require_token: false,
         }
     }
 }

@@ -1,11 +1,15 @@
 //! The service listener's requests: `/{service}/{path}` is answered by the service's active version.
 
-use http::header::ALLOW;
+use std::sync::Arc;
+
+use http::header::{ALLOW, AUTHORIZATION};
 use http::request::Parts;
-use http::{HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use titan_sdk::manifest::Auth;
 
+use crate::access::{API_KEY, Access, refusal};
 use crate::endpoints::Match;
 use crate::listener;
 use crate::options::Limits;
@@ -18,29 +22,49 @@ use crate::version::Version;
 /// Names the version that answered.
 const TITAN_VERSION: HeaderName = HeaderName::from_static("titan-version");
 
+/// What requests are answered with.
+pub(crate) struct Services {
+    pub(crate) routes: Arc<Routes<Version>>,
+    pub(crate) access: Arc<Access>,
+    pub(crate) limits: Limits,
+}
+
 /// Answers one request.
-pub(crate) async fn answer(routes: &Routes<Version>, limits: &Limits, request: Request<Incoming>) -> Answer {
-    let (head, body) = request.into_parts();
-    let mut answer = route(routes, limits, &head, body).await;
+pub(crate) async fn answer(services: &Services, request: Request<Incoming>) -> Answer {
+    let (mut head, body) = request.into_parts();
+    let mut answer = route(services, &mut head, body).await;
     if head.method == Method::HEAD {
         answer = response::without_body(answer);
     }
     answer
 }
 
-async fn route(routes: &Routes<Version>, limits: &Limits, head: &Parts, body: Incoming) -> Answer {
+async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Answer {
     let path = head.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
-    let version = match routes.active(service) {
+    let version = match services.routes.active(service) {
         Ok(version) => version,
         Err(NoRoute::Unknown) => return error(StatusCode::NOT_FOUND, unknown_service(service)),
         Err(NoRoute::NotLoaded) => return error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)),
     };
     // From here on the request stays on this version, whatever happens to the route.
-    let mut answer = dispatch(&version, service, path, limits, head, body).await;
+    let mut answer = match admit(&services.access, &version, service, &mut head.headers) {
+        Ok(()) => dispatch(&version, service, path, &services.limits, head, body).await,
+        Err(refusal) => refusal,
+    };
     answer.headers_mut().insert(TITAN_VERSION, version.label().clone());
     answer
+}
+
+/// Refuses a request without a key of a service that asks for one. The key is the gateway's: a handler does not see it.
+fn admit(access: &Access, version: &Version, service: &str, headers: &mut HeaderMap) -> Result<(), Answer> {
+    if version.auth() == Auth::Key {
+        access.admits(service, headers).map_err(|stranger| refusal::of_service(service, stranger))?;
+        headers.remove(AUTHORIZATION);
+        headers.remove(API_KEY);
+    }
+    Ok(())
 }
 
 async fn dispatch(

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use titan_sdk::budget::Budget;
 use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
-use titan_sdk::manifest::Config;
+use titan_sdk::manifest::{Auth, Config};
 
 use crate::endpoints::{Endpoints, Match};
 use crate::loader::{LoadError, Parts};
@@ -19,6 +19,7 @@ use crate::pool::{Plan, Pool, PoolError};
 pub(crate) struct Version {
     label: HeaderValue,
     endpoints: Endpoints,
+    auth: Auth,
     timeout: Duration,
     pool: Arc<Pool>,
 }
@@ -46,12 +47,17 @@ impl Version {
             error => LoadError::Start(error),
         })?;
         let timeout = Duration::from_millis(config.timeout_ms);
-        Ok(Version { label: label(number), endpoints, timeout, pool })
+        Ok(Version { label: label(number), endpoints, auth: config.auth, timeout, pool })
     }
 
     /// Its name as a header value: `v1`.
     pub(crate) fn label(&self) -> &HeaderValue {
         &self.label
+    }
+
+    /// What a request must show to be answered.
+    pub(crate) fn auth(&self) -> Auth {
+        self.auth
     }
 
     /// Finds the endpoint for a method and the path below the service.

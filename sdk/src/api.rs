@@ -10,11 +10,25 @@
 //! | `POST /v1/services/{service}/versions` | a bundle | 201, [`Deployed`] |
 //! | `DELETE /v1/services/{service}/versions/{version}` | | 204 |
 //! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
+//! | `GET /v1/services/{service}/keys` | | [`Keys`] |
+//! | `POST /v1/services/{service}/keys` | [`NewKey`] | 201, [`Created`] |
+//! | `DELETE /v1/services/{service}/keys/{key}` | | 204 |
+//! | `GET /v1/tokens` | | [`Tokens`] |
+//! | `POST /v1/tokens` | [`NewToken`] | 201, [`Created`] |
+//! | `DELETE /v1/tokens/{token}` | | 204 |
 //!
-//! Any error is an [`ErrorBody`] with a 4xx or 5xx status.
+//! Any error is an [`ErrorBody`] with a 4xx or 5xx status. Where the gateway asks for a token it is sent as
+//! `Authorization: Bearer TOKEN`; without a known one the answer is 401, and 403 where its role does not suffice.
+//!
+//! [`Keys`]: crate::access::Keys
+//! [`NewKey`]: crate::access::NewKey
+//! [`Tokens`]: crate::access::Tokens
+//! [`NewToken`]: crate::access::NewToken
+//! [`Created`]: crate::access::Created
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Caller;
 use crate::manifest::{Config, Endpoint, Parity};
 
 /// The gateway itself.
@@ -24,6 +38,8 @@ pub struct Gateway {
     pub version: String,
     /// Digests of the engines it runs.
     pub engines: Vec<String>,
+    /// Who asks.
+    pub caller: Caller,
 }
 
 /// Every service.

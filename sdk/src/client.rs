@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{Response, StatusCode};
-use ureq::{Agent, Body};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, RequestBuilder};
 
+use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
 use crate::api::{Deployed, ErrorBody, Gateway, Rollback, RolledBack, Service, Services, Version, Versions};
 use crate::bundle::MEDIA_TYPE;
 
@@ -17,6 +19,22 @@ pub struct Client {
     agent: Agent,
     /// Without a trailing slash.
     base: String,
+    credentials: Credentials,
+}
+
+/// What a client shows the gateway, and what it asks of it.
+#[derive(Clone, Default)]
+pub struct Credentials {
+    /// A token of the admin API.
+    pub token: Option<String>,
+    /// The certificates, in PEM, of the authorities that may vouch for the gateway's own; by default those that browsers trust.
+    pub ca: Option<String>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credentials").field("token", &self.token.as_ref().map(|_| "...")).finish_non_exhaustive()
+    }
 }
 
 /// Why a call failed.
@@ -40,6 +58,22 @@ pub enum ClientError {
         /// The gateway's own words.
         message: String,
     },
+    /// Its certificate is not trusted, or it speaks no TLS.
+    #[error(
+        "no secure connection to {url} ({cause}): check the URL, and name the authority of its certificate with --ca or TITAN_CA"
+    )]
+    Tls {
+        /// The admin URL.
+        url: String,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The certificates of authorities cannot be read.
+    #[error("the authority's certificate cannot be read ({0}): name a PEM file with --ca or TITAN_CA")]
+    Authority(String),
+    /// The token cannot be sent.
+    #[error("the token holds characters that no token has: check TITAN_TOKEN, or log in again with 'titan login'")]
+    Token,
     /// Something else listens there.
     #[error("{url} did not answer as a titan gateway's admin API ({cause}): check --gateway or TITAN_GATEWAY")]
     Protocol {
@@ -51,14 +85,35 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client of the admin API at `url`, for instance `http://127.0.0.1:8081`.
+    /// A client of the admin API at `url`, for instance `http://127.0.0.1:8081`, that shows no token.
     pub fn new(url: &str) -> Client {
+        Client::of(url, Credentials::default(), TlsConfig::default())
+    }
+
+    /// As [`Client::new`], with credentials.
+    ///
+    /// # Errors
+    /// Credentials that are malformed.
+    pub fn with(url: &str, credentials: Credentials) -> Result<Client, ClientError> {
+        let roots = match &credentials.ca {
+            Some(pem) => RootCerts::new_with_certs(&authorities(pem)?),
+            None => RootCerts::WebPki,
+        };
+        // A header value; anything else would be refused by every call, in words that no one understands.
+        if credentials.token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(ClientError::Token);
+        }
+        Ok(Client::of(url, credentials, TlsConfig::builder().root_certs(roots).build()))
+    }
+
+    fn of(url: &str, credentials: Credentials, tls: TlsConfig) -> Client {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(5)))
             .timeout_global(Some(Duration::from_secs(300)))
+            .tls_config(tls)
             .build();
-        Client { agent: config.into(), base: url.trim_end_matches('/').into() }
+        Client { agent: config.into(), base: url.trim_end_matches('/').into(), credentials }
     }
 
     /// The gateway's version and engine.
@@ -91,7 +146,7 @@ impl Client {
     /// See [`ClientError`].
     pub fn deploy(&self, service: &str, bundle: &[u8]) -> Result<Deployed, ClientError> {
         let url = format!("{}/v1/services/{service}/versions", self.base);
-        let sent = self.agent.post(&url).content_type(MEDIA_TYPE).send(bundle);
+        let sent = self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE).send(bundle);
         self.json(&url, sent)
     }
 
@@ -119,19 +174,75 @@ impl Client {
         self.delete(&format!("/v1/services/{service}/versions/{version}"))
     }
 
+    /// Every token of the admin API, by name.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn tokens(&self) -> Result<Vec<Token>, ClientError> {
+        Ok(self.get::<Tokens>("/v1/tokens")?.tokens)
+    }
+
+    /// Creates a token of the admin API.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a name that is taken is `Refused` with 409.
+    pub fn create_token(&self, name: &str, role: Role) -> Result<Created, ClientError> {
+        self.post("/v1/tokens", &NewToken { name: name.into(), role })
+    }
+
+    /// Revokes a token of the admin API: from now on it opens nothing.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn revoke_token(&self, name: &str) -> Result<(), ClientError> {
+        self.delete(&format!("/v1/tokens/{name}"))
+    }
+
+    /// Every API key of `service`, by name.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn keys(&self, service: &str) -> Result<Vec<Key>, ClientError> {
+        Ok(self.get::<Keys>(&format!("/v1/services/{service}/keys"))?.keys)
+    }
+
+    /// Creates an API key of `service`.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a name that is taken is `Refused` with 409.
+    pub fn create_key(&self, service: &str, name: &str) -> Result<Created, ClientError> {
+        self.post(&format!("/v1/services/{service}/keys"), &NewKey { name: name.into() })
+    }
+
+    /// Revokes an API key of `service`: from now on it opens nothing.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn revoke_key(&self, service: &str, name: &str) -> Result<(), ClientError> {
+        self.delete(&format!("/v1/services/{service}/keys/{name}"))
+    }
+
+    /// Adds the token to a request.
+    fn shown<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.credentials.token {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        }
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let url = format!("{}{path}", self.base);
-        self.json(&url, self.agent.get(&url).call())
+        self.json(&url, self.shown(self.agent.get(&url)).call())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let url = format!("{}{path}", self.base);
-        self.json(&url, self.agent.post(&url).send_json(body))
+        self.json(&url, self.shown(self.agent.post(&url)).send_json(body))
     }
 
     fn delete(&self, path: &str) -> Result<(), ClientError> {
         let url = format!("{}{path}", self.base);
-        self.answer(&url, self.agent.delete(&url).call()).map(drop)
+        self.answer(&url, self.shown(self.agent.delete(&url)).call()).map(drop)
     }
 
     fn json<T: DeserializeOwned>(
@@ -144,9 +255,16 @@ impl Client {
     }
 
     fn answer(&self, url: &str, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
-        let mut response = sent.map_err(|e| match e {
+        let mut response = sent.map_err(|e| match &e {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Protocol(_) => {
                 ClientError::Protocol { url: url.into(), cause: e.to_string() }
+            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+                ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
+            }
+            // What rustls finds wrong in the handshake comes as invalid data read.
+            ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
             }
             _ => ClientError::Unreachable { url: self.base.clone(), cause: e.to_string() },
         })?;
@@ -159,6 +277,20 @@ impl Client {
             Err(_) => Err(ClientError::Protocol { url: url.into(), cause: unexpected(status) }),
         }
     }
+}
+
+/// The certificates in `pem`.
+fn authorities(pem: &str) -> Result<Vec<Certificate<'static>>, ClientError> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem.as_bytes()) {
+        if let PemItem::Certificate(certificate) = item.map_err(|cause| ClientError::Authority(cause.to_string()))? {
+            certificates.push(certificate);
+        }
+    }
+    if certificates.is_empty() {
+        return Err(ClientError::Authority("it holds no certificate".into()));
+    }
+    Ok(certificates)
 }
 
 fn unexpected(status: StatusCode) -> String {

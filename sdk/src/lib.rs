@@ -9,12 +9,13 @@
 //! | [`wit`] | the world a component implements |
 //! | [`manifest`] | what a bundle says about itself |
 //! | [`bundle`] | the archive that is uploaded |
-//! | [`api`], [`client`] | the gateway's admin API: its types, and a blocking client |
+//! | [`api`], [`access`], [`client`] | the gateway's admin API: its types, those of tokens and keys, and a blocking client |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
 //! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
 //! | [`budget`] | memory accounting of a version |
 //! | [`host`] | running components: runtime, program, instance |
 
+pub mod access;
 pub mod api;
 pub mod budget;
 pub mod bundle;

@@ -97,11 +97,39 @@ pub struct Config {
     pub timeout_ms: u64,
     /// How state lives between requests.
     pub state: State,
+    /// What a request must show to be answered.
+    #[serde(default, skip_serializing_if = "Auth::is_none")]
+    pub auth: Auth,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Config { image: "python".into(), cpu: 1.0, memory: 512_000_000, timeout_ms: 30_000, state: State::Reuse }
+        Config {
+            image: "python".into(),
+            cpu: 1.0,
+            memory: 512_000_000,
+            timeout_ms: 30_000,
+            state: State::Reuse,
+            auth: Auth::None,
+        }
+    }
+}
+
+/// What a request must show to be answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// Nothing.
+    #[default]
+    None,
+    /// An API key of the service.
+    Key,
+}
+
+impl Auth {
+    /// Whether it is [`Auth::None`].
+    pub fn is_none(&self) -> bool {
+        *self == Auth::None
     }
 }
 

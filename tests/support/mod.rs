@@ -20,7 +20,9 @@ use serde_json::Value;
 /// The `titan` binary under test.
 pub fn titan() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_titan"));
-    command.env_remove("TITAN_GATEWAY");
+    for variable in ["TITAN_GATEWAY", "TITAN_TOKEN", "TITAN_CA"] {
+        command.env_remove(variable);
+    }
     command
 }
 

@@ -18,7 +18,7 @@ use titan_sdk::bundle::{Bundle, verify};
 use titan_sdk::manifest::Part;
 
 use super::blobs::{Blobs, at, sync_folder};
-use super::{Service, Store, StoreError, Version};
+use super::{Credential, Service, Store, StoreError, Version, credentials};
 
 /// JSON of [`Record`] by service name.
 const SERVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("services");
@@ -56,6 +56,7 @@ impl Embedded {
         let blobs = Blobs::open(folder.join("blobs"))?;
         let store = Embedded { metadata, blobs, changing: Mutex::new(()) };
         store.change(|_, _| Ok(()))?;
+        credentials::open(&store.metadata)?;
         store.blobs.sweep(&store.digests()?)?;
         sync_folder(folder)?;
         // The folder's own name, in case it is new.
@@ -195,6 +196,18 @@ impl Store for Embedded {
         }
         Ok(digests)
     }
+
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
+        credentials::all(&self.metadata)
+    }
+
+    fn add_credential(&self, credential: &Credential) -> Result<bool, StoreError> {
+        credentials::add(&self.metadata, credential)
+    }
+
+    fn remove_credentials(&self, which: &dyn Fn(&Credential) -> bool) -> Result<usize, StoreError> {
+        credentials::remove(&self.metadata, which)
+    }
 }
 
 /// What is kept of the service `name`; the default for one never seen.
@@ -220,15 +233,15 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(value).map_err(metadata)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(bytes).map_err(metadata)
 }
 
-fn metadata(error: impl std::fmt::Display) -> StoreError {
+pub(super) fn metadata(error: impl std::fmt::Display) -> StoreError {
     StoreError::Metadata(error.to_string())
 }
 

@@ -4,6 +4,7 @@
 //! store knows nothing of Wasm, of HTTP, or of which versions are loaded.
 
 mod blobs;
+mod credentials;
 mod embedded;
 
 pub(crate) use embedded::Embedded;
@@ -13,6 +14,7 @@ use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use titan_sdk::access::Role;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{Manifest, Part};
 
@@ -43,6 +45,28 @@ pub(crate) struct Version {
     /// Milliseconds since the Unix epoch.
     pub(crate) deployed_at: u64,
     pub(crate) manifest: Manifest,
+}
+
+/// A secret that somebody holds, and what it opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Credential {
+    /// Unique among those of the admin API, or of one service.
+    pub(crate) name: String,
+    pub(crate) grant: Grant,
+    /// Of the secret, in hexadecimal.
+    pub(crate) sha256: String,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) created_at: u64,
+}
+
+/// What a credential opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Grant {
+    /// The admin API, with a role.
+    Admin(Role),
+    /// The endpoints of a service.
+    Service(String),
 }
 
 /// Why the store did not do as asked. Nothing has changed then.
@@ -118,4 +142,13 @@ pub(crate) trait Store: Send + Sync {
 
     /// Digests of the parts of every kept version.
     fn digests(&self) -> Result<HashSet<String>, StoreError>;
+
+    /// Every credential, by service and name.
+    fn credentials(&self) -> Result<Vec<Credential>, StoreError>;
+
+    /// Keeps a credential, unless its name is taken: then nothing changes and it says so.
+    fn add_credential(&self, credential: &Credential) -> Result<bool, StoreError>;
+
+    /// Forgets the credentials that `which` chooses, and says how many there were.
+    fn remove_credentials(&self, which: &dyn Fn(&Credential) -> bool) -> Result<usize, StoreError>;
 }

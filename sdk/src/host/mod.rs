@@ -8,6 +8,7 @@
 //! Guests run on the thread that polls them. They yield at every tick of the epoch, so a long handler shares
 //! its thread with other tasks, and a caller may drop the future of a call at any time.
 
+mod imports;
 mod instance;
 mod limits;
 mod log;

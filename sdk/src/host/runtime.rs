@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, Module, OptLevel, PoolingAllocationConfig};
 
+use super::imports;
 use super::instance::{CallError, Instance};
 use super::limits::Limits;
 use super::precompiled;
@@ -158,6 +159,7 @@ impl Runtime {
         endpoints: &[Endpoint],
     ) -> Result<Program, HostError> {
         let refuse = |e: wasmtime::Error| HostError::Component(format!("{e:#}"));
+        imports::check(&self.engine, component).map_err(HostError::Component)?;
         let pre = self.linker(engine).and_then(|linker| linker.instantiate_pre(component)).map_err(refuse)?;
         let export = |endpoint: &Endpoint| {
             component

@@ -1,0 +1,135 @@
+//! The admin API's calls: method, path and the role that a caller needs, in one table. What a call does, it does not know.
+
+use http::Method;
+use titan_sdk::access::Role;
+
+/// What the admin API does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Gateway,
+    Services,
+    Service,
+    RemoveService,
+    Versions,
+    Deploy,
+    RemoveVersion,
+    Rollback,
+    Keys,
+    CreateKey,
+    RevokeKey,
+    Tokens,
+    CreateToken,
+    RevokeToken,
+}
+
+/// A row of the table.
+struct Row {
+    method: Method,
+    /// A segment in braces stands for any.
+    path: &'static str,
+    needs: Role,
+    call: Call,
+}
+
+static CALLS: [Row; 14] = [
+    row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
+    row(Method::GET, "/v1/services", Role::Read, Call::Services),
+    row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
+    row(Method::DELETE, "/v1/services/{service}", Role::Deploy, Call::RemoveService),
+    row(Method::GET, "/v1/services/{service}/versions", Role::Read, Call::Versions),
+    row(Method::POST, "/v1/services/{service}/versions", Role::Deploy, Call::Deploy),
+    row(Method::DELETE, "/v1/services/{service}/versions/{version}", Role::Deploy, Call::RemoveVersion),
+    row(Method::POST, "/v1/services/{service}/rollback", Role::Deploy, Call::Rollback),
+    row(Method::GET, "/v1/services/{service}/keys", Role::Read, Call::Keys),
+    row(Method::POST, "/v1/services/{service}/keys", Role::Deploy, Call::CreateKey),
+    row(Method::DELETE, "/v1/services/{service}/keys/{key}", Role::Deploy, Call::RevokeKey),
+    row(Method::GET, "/v1/tokens", Role::Admin, Call::Tokens),
+    row(Method::POST, "/v1/tokens", Role::Admin, Call::CreateToken),
+    row(Method::DELETE, "/v1/tokens/{token}", Role::Admin, Call::RevokeToken),
+];
+
+const fn row(method: Method, path: &'static str, needs: Role, call: Call) -> Row {
+    Row { method, path, needs, call }
+}
+
+/// What a method and a path ask for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found<'a> {
+    /// A call, the role it needs, and what stands for the segments in braces.
+    Call(Call, Role, [&'a str; 2]),
+    /// The path is known, but not with this method: the value of an `Allow` header.
+    OtherMethods(String),
+    /// No such path.
+    Nothing,
+}
+
+/// Finds a call.
+pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
+    let mut allow = Vec::new();
+    for row in &CALLS {
+        let Some(names) = names(row.path, path) else { continue };
+        if row.method == *method {
+            return Found::Call(row.call, row.needs, names);
+        }
+        allow.push(row.method.as_str());
+    }
+    if allow.is_empty() { Found::Nothing } else { Found::OtherMethods(allow.join(", ")) }
+}
+
+/// What stands for the segments in braces, if `path` matches.
+fn names<'a>(pattern: &str, path: &'a str) -> Option<[&'a str; 2]> {
+    let mut names = [""; 2];
+    let mut free = names.iter_mut();
+    let (mut wanted, mut given) = (pattern.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return Some(names),
+            (Some(wanted), Some(given)) if wanted.starts_with('{') => *free.next()? = given,
+            (Some(wanted), Some(given)) if wanted == given => {}
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_with_its_names() {
+        for row in &CALLS {
+            let path = row.path.replace("{service}", "demo").replace(['{', '}'], "");
+            let last = path.rsplit('/').next().unwrap().to_owned();
+            let expected = match row.path.matches('{').count() {
+                0 => ["", ""],
+                1 => [if row.path.contains("{service}") { "demo" } else { &last }, ""],
+                _ => ["demo", &last],
+            };
+            assert_eq!(find(&row.method, &path), Found::Call(row.call, row.needs, expected), "{}", row.path);
+        }
+    }
+
+    #[test]
+    fn other_methods_and_paths_are_told_apart() {
+        assert_eq!(find(&Method::PUT, "/v1/services/demo"), Found::OtherMethods("GET, DELETE".into()));
+        for path in ["/", "/v1", "/v1/services/demo/", "/v1/services/demo/x", "//v1/services", ""] {
+            assert_eq!(find(&Method::GET, path), Found::Nothing, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_changes_something_needs_more_than_to_read() {
+        for row in &CALLS {
+            assert_eq!(row.needs == Role::Read, row.method == Method::GET && !row.path.starts_with("/v1/tokens"));
+        }
+    }
+
+    #[test]
+    fn the_table_is_the_one_that_is_documented() {
+        let documented = include_str!("../../sdk/src/api.rs");
+        for row in &CALLS {
+            let text = format!("//! | `{} {}` |", row.method, row.path);
+            assert!(documented.contains(&text), "{text} is missing in titan_sdk::api");
+        }
+    }
+}
