@@ -65,15 +65,24 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct GatewayArgs {
-    /// Where services are served; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Where the admin API is served; on anything but loopback it asks for a token
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8081")]
-    pub admin: SocketAddr,
+    /// The configuration file; flags and environment variables win over it
+    #[arg(long, value_name = "FILE", env = "TITAN_CONFIG", hide_env_values = true)]
+    pub config: Option<PathBuf>,
+    /// Where services are served; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "TITAN_LISTEN", hide_env_values = true)]
+    pub listen: Option<SocketAddr>,
+    /// Where the admin API is served; on anything but loopback it asks for a token [default: 127.0.0.1:8081]
+    #[arg(long, value_name = "ADDRESS", env = "TITAN_ADMIN", hide_env_values = true)]
+    pub admin: Option<SocketAddr>,
     /// Where versions and routes are kept [default: titan in the user's data folder]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "TITAN_DATA", hide_env_values = true)]
     pub data: Option<PathBuf>,
+    /// Replace the gateway that runs on the same data folder without failing a request; start as usual where none runs
+    #[arg(long)]
+    pub takeover: bool,
+    /// Where compiled engines are kept [default: titan in the user's cache folder]
+    #[arg(long, value_name = "DIR", env = "TITAN_CACHE", hide_env_values = true)]
+    pub cache: Option<PathBuf>,
     /// Ask for a token on loopback too
     #[arg(long)]
     pub require_token: bool,

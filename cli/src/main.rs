@@ -5,6 +5,7 @@
 
 mod args;
 mod compile;
+mod config;
 mod credentials;
 mod delete;
 mod deploy;
@@ -15,11 +16,13 @@ mod log;
 mod login;
 mod progress;
 mod rollback;
+mod service_manager;
 mod services;
 mod signals;
 mod table;
 mod time;
 mod token;
+mod units;
 mod versions;
 
 use std::process::ExitCode;

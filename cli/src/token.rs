@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use titan_sdk::access::{Role, Token, Tokens};
 
 use crate::args::{RoleName, TokenCommand};
-use crate::gateway::default_data;
+use crate::config::default_data;
 use crate::table::table;
 use crate::time::time;
 

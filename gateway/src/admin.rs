@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, ORIGIN};
+use http::header::{ALLOW, HOST, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Request, Response, StatusCode};
@@ -78,6 +78,15 @@ impl Admin {
         self.call(call, first, second, caller, body).await.unwrap_or_else(|refusal| refusal)
     }
 
+    fn about(&self, caller: Caller) -> Gateway {
+        Gateway {
+            version: env!("CARGO_PKG_VERSION").into(),
+            engines: titan_sdk::engine::ENGINES.iter().map(|engine| engine.digest().into()).collect(),
+            loading: self.control.loading(),
+            caller,
+        }
+    }
+
     /// Makes a call. `first` and `second` are what its path names, in order.
     async fn call(
         &self,
@@ -89,7 +98,7 @@ impl Admin {
     ) -> Result<Answer, Answer> {
         let control = &self.control;
         Ok(match call {
-            Call::Gateway => response::json(StatusCode::OK, &about(caller)),
+            Call::Gateway => response::json(StatusCode::OK, &self.about(caller)),
             Call::Services => of(control.services().await),
             Call::Service => of(control.service(first).await),
             Call::RemoveService => gone(control.remove_service(first).await),
@@ -157,14 +166,6 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
     })
 }
 
-fn about(caller: Caller) -> Gateway {
-    Gateway {
-        version: env!("CARGO_PKG_VERSION").into(),
-        engines: titan_sdk::engine::ENGINES.iter().map(|engine| engine.digest().into()).collect(),
-        caller,
-    }
-}
-
 fn created(name: String, secret: Result<String, ControlError>) -> Answer {
     match secret {
         Ok(secret) => response::json(StatusCode::CREATED, &Created { name, secret }),
@@ -211,6 +212,13 @@ fn of_error(problem: &ControlError) -> Answer {
         | ControlError::UnknownVersion { .. }
         | ControlError::Store(StoreError::Unknown { .. })
         | ControlError::Access(AccessError::Unknown(..)) => StatusCode::NOT_FOUND,
+        ControlError::Load(LoadError::Store(StoreError::GivenUp))
+        | ControlError::Store(StoreError::GivenUp)
+        | ControlError::Access(AccessError::Store(StoreError::GivenUp)) => {
+            let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, problem);
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            return answer;
+        }
         ControlError::Load(LoadError::Store(_)) | ControlError::Store(_) | ControlError::Access(_) => {
             StatusCode::INTERNAL_SERVER_ERROR
         }

@@ -10,8 +10,8 @@ use dashmap::DashMap;
 use titan_sdk::api;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{ManifestError, is_service_name};
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::sync::{Mutex, OwnedMutexGuard, watch};
+use tokio::task::spawn_blocking;
 
 use crate::access::{Access, AccessError};
 use crate::loader::{LoadError, Loader, Source};
@@ -29,6 +29,8 @@ pub(crate) struct Control {
     /// One lock a service. They stay for good, so that two changes never hold two locks of one service; they are as few as the
     /// names an operator has ever used.
     changes: DashMap<String, Arc<Mutex<()>>>,
+    /// How many services wait for their active version to be loaded.
+    loading: watch::Sender<usize>,
 }
 
 /// Why nothing was changed.
@@ -81,8 +83,8 @@ pub(crate) enum ControlError {
 }
 
 impl Control {
-    /// Loads the active version of every service in `store` and routes it. A version that cannot be loaded, as after an upgrade to
-    /// another engine, leaves its service without an answer and does not keep the others from starting.
+    /// Routes every service in `store`, and begins to load their active versions. A version that cannot be loaded, as after an
+    /// upgrade to another engine, leaves its service without an answer and does not keep the others from starting.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -93,25 +95,59 @@ impl Control {
         routes: Arc<Routes<Version>>,
         max_bundle_bytes: u64,
     ) -> Result<Arc<Control>, ControlError> {
-        let control = Arc::new(Control { store, access, loader, routes, max_bundle_bytes, changes: DashMap::new() });
+        let (changes, loading) = (DashMap::new(), watch::Sender::default());
+        let control = Arc::new(Control { store, access, loader, routes, max_bundle_bytes, changes, loading });
         control.sweep().await;
+        let services = control.blocking(|store| store.services()).await?;
+        services.iter().for_each(|service| control.routes.add(&service.name));
+        control.loading.send_replace(services.len());
+        let unloaded: Vec<_> = services.into_iter().map(|service| service.name).collect();
+        let unloaded = Arc::new(Mutex::new(unloaded));
         // Optimising models takes a core each.
-        let cores = Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from)));
-        let mut loads = JoinSet::new();
-        for Service { name, activations } in control.blocking(|store| store.services()).await? {
-            control.routes.add(&name);
-            let Some(number) = activations.last().copied() else { continue };
-            let (control, cores) = (Arc::clone(&control), Arc::clone(&cores));
-            loads.spawn(async move {
-                let _core = cores.acquire().await;
-                match control.load(&name, number).await {
-                    Ok(version) => control.routes.switch(&name, number, version),
-                    Err(error) => tracing::error!(service = name, version = number, "not served: {error}"),
-                }
-            });
+        for _ in 0..available_parallelism().map_or(1, usize::from) {
+            tokio::spawn(Arc::clone(&control).load_all(Arc::clone(&unloaded)));
         }
-        loads.join_all().await;
         Ok(control)
+    }
+
+    /// How many services wait for their active version to be loaded.
+    pub(crate) fn loading(&self) -> usize {
+        *self.loading.borrow()
+    }
+
+    /// Waits until every service has its active version, or is known to have none.
+    pub(crate) async fn loaded(&self) {
+        // The sender is held here.
+        let _ = self.loading.subscribe().wait_for(|loading| *loading == 0).await;
+    }
+
+    /// Loads the active versions of these services, first those for which requests wait.
+    async fn load_all(self: Arc<Self>, unloaded: Arc<Mutex<Vec<String>>>) {
+        loop {
+            let service = {
+                let mut unloaded = unloaded.lock().await;
+                let wanted = unloaded.iter().position(|service| self.routes.is_wanted(service));
+                if unloaded.is_empty() {
+                    break;
+                }
+                unloaded.swap_remove(wanted.unwrap_or_default())
+            };
+            if let Err(error) = self.load_active(&service).await {
+                tracing::error!(service, "not served: {error}");
+                self.routes.fail(&service);
+            }
+            self.loading.send_modify(|loading| *loading -= 1);
+        }
+    }
+
+    async fn load_active(&self, service: &str) -> Result<(), ControlError> {
+        let _change = self.change(service).await;
+        // A deploy may have been faster.
+        if self.routes.active(service).is_err() {
+            let number = active(&self.known(service).await?)?;
+            self.routes.switch(service, number, self.load(service, number).await?);
+        }
+        Ok(())
     }
 
     /// Every service, by name.

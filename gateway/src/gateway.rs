@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use titan_sdk::engine::ENGINES;
@@ -14,18 +16,19 @@ use tokio::task::spawn_blocking;
 use crate::access::{Access, AccessError};
 use crate::admin::Admin;
 use crate::control::{Control, ControlError};
+use crate::handover::{Predecessor, Successor};
 use crate::listener;
 use crate::loader::Loader;
 use crate::options::{Limits, Options};
 use crate::route::Routes;
 use crate::serve::{self, Services};
-use crate::store::{Embedded, StoreError};
+use crate::store::{Embedded, Shared, StoreError};
 use crate::version::Version;
 
 /// Connections that the system accepts before the gateway does.
 const BACKLOG: u32 = 1024;
 
-/// A gateway that has loaded its routes and listens.
+/// A gateway that knows its routes and listens.
 pub struct Gateway {
     services: TcpListener,
     services_address: SocketAddr,
@@ -33,8 +36,12 @@ pub struct Gateway {
     admin_address: SocketAddr,
     control: Arc<Control>,
     access: Arc<Access>,
+    store: Arc<Shared>,
     routes: Arc<Routes<Version>>,
     limits: Limits,
+    data: PathBuf,
+    /// The gateway that still runs.
+    succeeds: Option<Successor>,
 }
 
 /// Why a gateway cannot start.
@@ -43,6 +50,9 @@ pub enum StartError {
     /// The address is taken, or not this machine's.
     #[error("cannot listen on {0} ({1}): choose another address")]
     Listen(SocketAddr, io::Error),
+    /// The gateway that runs does not hand over.
+    #[error("the gateway of {0} does not hand over ({1}): stop it, and start without --takeover")]
+    Takeover(PathBuf, io::Error),
     /// The store cannot be opened or read.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,21 +68,46 @@ pub enum StartError {
 }
 
 impl Gateway {
-    /// Opens the store, loads every routed version, and listens. The first start on a machine compiles the engine, which takes
-    /// up to a minute.
+    /// Opens the store and listens. The first start on a machine compiles the engine, which takes up to a minute. Routed versions
+    /// are loaded in the background: a request for one that is not loaded yet waits for it.
     ///
     /// # Errors
     /// See [`StartError`].
     pub async fn start(options: Options) -> Result<Gateway, StartError> {
+        Gateway::start_on(options, [None, None]).await
+    }
+
+    /// As [`Gateway::start`], on the sockets and with the store of the gateway that owns `options.data` now; where none runs,
+    /// just as [`Gateway::start`]. On return every version is loaded. The other gateway serves on until [`Gateway::run`], and for
+    /// good if this one ends before.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn take_over(options: Options) -> Result<Gateway, StartError> {
+        let begun = Successor::begin(&options.data).await;
+        match begun.map_err(|cause| StartError::Takeover(options.data.clone(), cause))? {
+            None => Gateway::start(options).await,
+            Some((successor, sockets)) => {
+                let gateway = Gateway::start_on(options, sockets).await?;
+                gateway.loaded().await;
+                Ok(Gateway { succeeds: Some(successor), ..gateway })
+            }
+        }
+    }
+
+    /// `given` are sockets that other processes listen on too: for services, and for the admin API.
+    async fn start_on(options: Options, given: [Option<std::net::TcpListener>; 2]) -> Result<Gateway, StartError> {
         let Options { listen, admin, data, cache, limits, require_token } = options;
-        // Addresses are taken first, since they are the likeliest to fail; clients are let in when all is loaded.
-        let sockets = (bind(listen)?, bind(admin)?);
+        // Addresses are taken first, since they are the likeliest to fail; clients are let in when the store is open.
+        let [given_services, given_admin] = given;
+        let sockets = (Socket::at(listen, given_services)?, Socket::at(admin, given_admin)?);
         let runtime = RuntimeOptions { cache, max_instances: limits.max_instances, ..RuntimeOptions::default() };
         let compiled = data.join("compiled");
         let require_token = require_token || !admin.ip().is_loopback();
+        let folder = data.clone();
         let opened = spawn_blocking(move || -> Result<_, StartError> {
-            let store = Arc::new(Embedded::open(&data)?);
-            let access = Arc::new(Access::open(store.clone(), require_token, &data)?);
+            let store = Arc::new(Shared::new(Box::new(Embedded::open(&folder)?)));
+            let access = Arc::new(Access::open(store.clone(), require_token, &folder)?);
             let runtime = Runtime::new(&runtime)?;
             // Nearly every version needs it. The other waits for the first that does.
             runtime.ready(&ENGINES[0])?;
@@ -82,14 +117,27 @@ impl Gateway {
         let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting));
         let routes = Arc::new(Routes::new());
         let control =
-            Control::start(store, Arc::clone(&access), loader, Arc::clone(&routes), limits.max_bundle_bytes).await;
+            Control::start(store.clone(), Arc::clone(&access), loader, Arc::clone(&routes), limits.max_bundle_bytes)
+                .await;
         let control = control.map_err(|error| match error {
             ControlError::Store(error) => StartError::Store(error),
             _ => StartError::Stopping,
         })?;
-        let (services, services_address) = open(sockets.0, listen)?;
-        let (admin, admin_address) = open(sockets.1, admin)?;
-        Ok(Gateway { services, services_address, admin, admin_address, control, access, routes, limits })
+        let (services, services_address) = sockets.0.open(listen)?;
+        let (admin, admin_address) = sockets.1.open(admin)?;
+        Ok(Gateway {
+            services,
+            services_address,
+            admin,
+            admin_address,
+            control,
+            access,
+            store,
+            routes,
+            limits,
+            data,
+            succeeds: None,
+        })
     }
 
     /// Where services are served.
@@ -102,13 +150,24 @@ impl Gateway {
         self.admin_address
     }
 
-    /// Serves until `stop` is ready, then accepts nothing new and lets requests in flight finish, for at most
+    /// Waits until every routed version is loaded, or is known not to load.
+    pub async fn loaded(&self) {
+        self.control.loaded().await;
+    }
+
+    /// Serves until `stop` is ready or another gateway has taken over, then accepts nothing new and lets requests in flight finish, for at most
     /// [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Gateway { services, admin, admin_address, control, access, routes, limits, .. } = self;
+        let Gateway { services, admin, admin_address, control, access, store, routes, limits, data, succeeds, .. } =
+            self;
+        if let Some(succeeds) = succeeds {
+            succeeds.ready().await;
+        }
         let (stopping, stopped) = watch::channel(false);
+        // Copies of the sockets, since the listeners close theirs.
+        let handover = copy(&services).and_then(|services| Ok((services, copy(&admin)?)));
         let api = Arc::new(Admin {
-            control,
+            control: Arc::clone(&control),
             access: Arc::clone(&access),
             limits: limits.clone(),
             loopback: admin_address.ip().is_loopback(),
@@ -123,7 +182,15 @@ impl Gateway {
             listener::serve(services, &limits, stopped.clone(), to_services),
             listener::serve(admin, &limits, stopped, to_admin),
             async {
-                stop.await;
+                let succeeded = async {
+                    let Ok((services, admin)) = handover else { return std::future::pending().await };
+                    let sockets = [services.as_fd(), admin.as_fd()];
+                    Predecessor { data: &data, sockets, control: &control, store: &store }.succeeded().await;
+                };
+                tokio::select! {
+                    () = stop => {}
+                    () = succeeded => {}
+                }
                 // Both listeners have a receiver.
                 let _ = stopping.send(true);
             }
@@ -131,22 +198,43 @@ impl Gateway {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpSocket, StartError> {
-    let bind = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A gateway that was just killed leaves connections behind that would otherwise hold the address for a minute.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        Ok(socket)
-    };
-    bind().map_err(|e| StartError::Listen(address, e))
+/// A socket that does not let clients in yet.
+enum Socket {
+    Bound(TcpSocket),
+    /// Another process listens on it too.
+    Given(std::net::TcpListener),
 }
 
-fn open(socket: TcpSocket, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let open = || {
-        let listener = socket.listen(BACKLOG)?;
-        let bound = listener.local_addr()?;
-        Ok((listener, bound))
-    };
-    open().map_err(|e| StartError::Listen(address, e))
+impl Socket {
+    /// A new one, unless `given` is the one for `address`.
+    fn at(address: SocketAddr, given: Option<std::net::TcpListener>) -> Result<Socket, StartError> {
+        let fits = |bound: SocketAddr| bound.ip() == address.ip() && [0, bound.port()].contains(&address.port());
+        if let Some(given) = given.filter(|given| given.local_addr().is_ok_and(fits)) {
+            return Ok(Socket::Given(given));
+        }
+        let bind = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            // A gateway that was just killed leaves connections behind that would otherwise hold the address for a minute.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            Ok(socket)
+        };
+        bind().map(Socket::Bound).map_err(|e| StartError::Listen(address, e))
+    }
+
+    fn open(self, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+        let open = || {
+            let listener = match self {
+                Socket::Bound(socket) => socket.listen(BACKLOG)?,
+                Socket::Given(listener) => TcpListener::from_std(listener)?,
+            };
+            let bound = listener.local_addr()?;
+            Ok((listener, bound))
+        };
+        open().map_err(|e| StartError::Listen(address, e))
+    }
+}
+
+fn copy(listener: &TcpListener) -> io::Result<OwnedFd> {
+    listener.as_fd().try_clone_to_owned()
 }

@@ -3,6 +3,7 @@
 //! | module | concept |
 //! | --- | --- |
 //! | [`options`], [`gateway`] | starting, running and stopping the whole |
+//! | `handover` | an upgrade without downtime: one process gives sockets and store to the next |
 //! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
 //! | `serve` | requests to services; `endpoints`, `request`, `body` and `response` are its steps |
 //! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
@@ -19,6 +20,7 @@ mod calls;
 mod control;
 mod endpoints;
 pub mod gateway;
+mod handover;
 mod listener;
 mod loader;
 pub mod options;

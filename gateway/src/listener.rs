@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,6 +26,10 @@ use crate::response::{Answer, error};
 const MAX_STREAMS: u32 = 256;
 /// How often an idle HTTP/2 connection is asked whether its client still lives.
 const PING: Duration = Duration::from_secs(30);
+/// How long a stopping gateway waits for the next request of an idle HTTP/1 connection. HTTP/1 has no word for "send no more": a
+/// connection that closes while its client is sending loses that request. So an answer says that it is the last one, and only
+/// clients that stay silent for this long are hung up on.
+const LINGER: Duration = Duration::from_secs(1);
 /// Pause after the system refused a connection, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -39,8 +43,9 @@ pub(crate) async fn serve<F>(
     F: Future<Output = Answer> + Send + 'static,
 {
     let http = protocols(limits);
-    let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
+    let told = stop.clone();
+    let serve = |stream| connection(stream, &http, told.clone(), limits.header_timeout, handler.clone());
     loop {
         tokio::select! {
             // An error means that nobody can ask to stop any more, which is a stop too.
@@ -48,8 +53,7 @@ pub(crate) async fn serve<F>(
             Some(_) = connections.join_next() => {}
             accepted = listener.accept(), if connections.len() < limits.max_connections => match accepted {
                 Ok((stream, _)) => {
-                    let task = connection(stream, &http, &graceful, limits.header_timeout, handler.clone());
-                    connections.spawn(task);
+                    connections.spawn(serve(stream));
                 }
                 Err(error) => {
                     tracing::warn!("a connection cannot be accepted: {error}");
@@ -58,11 +62,24 @@ pub(crate) async fn serve<F>(
             }
         }
     }
-    drop(listener);
-    if timeout(limits.stop_timeout, graceful.shutdown()).await.is_err() {
+    for stream in waiting(listener) {
+        connections.spawn(serve(stream));
+    }
+    let finished = async { while connections.join_next().await.is_some() {} };
+    if timeout(limits.stop_timeout, finished).await.is_err() {
         tracing::warn!("requests still in flight after {:?} are dropped", limits.stop_timeout);
     }
     connections.shutdown().await;
+}
+
+/// Connections that the system has accepted already: closing the listener would reset them.
+fn waiting(listener: TcpListener) -> Vec<TcpStream> {
+    let Ok(listener) = listener.into_std() else { return Vec::new() };
+    // It does not block, so it ends with an error when there is none left.
+    let accepted = std::iter::from_fn(|| listener.accept().ok());
+    accepted
+        .filter_map(|(stream, _)| stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)).ok())
+        .collect()
 }
 
 fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
@@ -84,7 +101,7 @@ fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
 fn connection<F>(
     stream: TcpStream,
     http: &auto::Builder<TokioExecutor>,
-    graceful: &GracefulShutdown,
+    mut stop: watch::Receiver<bool>,
     first_request: Duration,
     handler: impl Fn(Request<Incoming>) -> F + Send + 'static,
 ) -> impl Future<Output = ()> + Send + 'static
@@ -93,28 +110,63 @@ where
 {
     // Without it a response may wait for the client's acknowledgement of an earlier one. Where it fails, so will all else.
     let _ = stream.set_nodelay(true);
-    let asked = Arc::new(AtomicBool::new(false));
+    let seen = Arc::new(Seen::default());
     let service = {
-        let asked = Arc::clone(&asked);
+        let seen = Arc::clone(&seen);
         service_fn(move |request| {
-            asked.store(true, Ordering::Relaxed);
-            let answer = handler(request);
-            async { Ok::<_, std::convert::Infallible>(answer.await) }
+            let http2 = request.version() == Version::HTTP_2;
+            seen.request.store(true, Ordering::Relaxed);
+            seen.http2.store(http2, Ordering::Relaxed);
+            let (seen, answer) = (Arc::clone(&seen), handler(request));
+            async move {
+                let mut answer = answer.await;
+                if !http2 && seen.stop.load(Ordering::Relaxed) {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, std::convert::Infallible>(answer)
+            }
         })
     };
-    let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service).into_owned());
+    let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
     async move {
         let mut connection = std::pin::pin!(connection);
         // hyper bounds the time of an HTTP/1 head, but not the time to tell which protocol the client speaks.
-        let ended = match timeout(first_request, connection.as_mut()).await {
-            Err(_) if asked.load(Ordering::Relaxed) => connection.await,
-            Err(_) => return,
-            Ok(ended) => ended,
+        let silent = async {
+            sleep(first_request).await;
+            if seen.request.load(Ordering::Relaxed) {
+                std::future::pending().await
+            }
+        };
+        let stopped = async {
+            // As in `serve`, an error is a stop.
+            let _ = stop.wait_for(|stop| *stop).await;
+            seen.stop.store(true, Ordering::Relaxed);
+            // HTTP/2 says by itself which requests are still answered.
+            if !seen.http2.load(Ordering::Relaxed) {
+                sleep(LINGER).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = silent => return,
+            () = stopped => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         };
         if let Err(error) = ended {
             tracing::debug!("a connection ended early: {error}");
         }
     }
+}
+
+/// What happened on a connection so far.
+#[derive(Default)]
+struct Seen {
+    request: AtomicBool,
+    http2: AtomicBool,
+    /// The gateway is stopping.
+    stop: AtomicBool,
 }
 
 /// The whole body of a request.

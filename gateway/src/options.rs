@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// How a gateway is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where services are served. Port 0 takes a free one.
     pub listen: SocketAddr,
@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 /// What clients may ask for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of one request's body on the service listener.
     pub max_body_bytes: u64,

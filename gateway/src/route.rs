@@ -8,14 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
+use tokio::sync::watch;
 
 /// The routes of all services.
 pub(crate) struct Routes<V>(DashMap<String, Arc<Route<V>>>);
 
 /// The route of one service.
 struct Route<V> {
-    /// None if the active version could not be loaded when the gateway started.
+    /// None while the active version is being loaded as the gateway starts, and for good if it cannot be.
     active: ArcSwapOption<V>,
+    /// Whether it is known what `active` is. Requests that cannot wait for it subscribe.
+    settled: watch::Sender<bool>,
     switched: Mutex<Switched<V>>,
 }
 
@@ -33,6 +36,8 @@ struct Switched<V> {
 pub(crate) enum NoRoute {
     /// There is no such service.
     Unknown,
+    /// The service's active version is still being loaded: [`Routes::settled`] waits for it.
+    Loading,
     /// The service's active version could not be loaded.
     NotLoaded,
 }
@@ -44,12 +49,36 @@ impl<V> Routes<V> {
 
     /// The version that answers for `service` now.
     pub(crate) fn active(&self, service: &str) -> Result<Arc<V>, NoRoute> {
-        self.0.get(service).ok_or(NoRoute::Unknown)?.active.load_full().ok_or(NoRoute::NotLoaded)
+        let route = self.0.get(service).ok_or(NoRoute::Unknown)?;
+        route
+            .active
+            .load_full()
+            .ok_or_else(|| if *route.settled.borrow() { NoRoute::NotLoaded } else { NoRoute::Loading })
     }
 
-    /// Adds a service, still without a version that answers.
+    /// As [`Routes::active`], once the version is loaded.
+    pub(crate) async fn settled(&self, service: &str) -> Result<Arc<V>, NoRoute> {
+        let route = self.get(service).ok_or(NoRoute::Unknown)?;
+        // The route, which is held here, never drops its sender.
+        let _ = route.settled.subscribe().wait_for(|settled| *settled).await;
+        self.active(service)
+    }
+
+    /// Whether requests wait for a version of `service` to be loaded.
+    pub(crate) fn is_wanted(&self, service: &str) -> bool {
+        self.get(service).is_some_and(|route| route.settled.receiver_count() > 0)
+    }
+
+    /// Adds a service whose active version is still to be loaded.
     pub(crate) fn add(&self, service: &str) {
         self.0.entry(service.to_owned()).or_default();
+    }
+
+    /// Gives up on the active version of a service that was added.
+    pub(crate) fn fail(&self, service: &str) {
+        if let Some(route) = self.get(service) {
+            route.settled.send_replace(true);
+        }
     }
 
     /// Points the route of `service` to `version`. What it pointed to stays loaded as the previous version.
@@ -61,6 +90,8 @@ impl<V> Routes<V> {
         if let Some(before) = route.active.swap(Some(version)) {
             switched.previous = Some(before);
         }
+        drop(switched);
+        route.settled.send_replace(true);
     }
 
     /// A version that is still in memory.
@@ -100,7 +131,7 @@ impl<V> Routes<V> {
 impl<V> Default for Route<V> {
     fn default() -> Self {
         let switched = Switched { previous: None, loaded: Vec::new() };
-        Route { active: ArcSwapOption::empty(), switched: Mutex::new(switched) }
+        Route { active: ArcSwapOption::empty(), settled: watch::Sender::new(false), switched: Mutex::new(switched) }
     }
 }
 
@@ -119,6 +150,8 @@ impl<V> Switched<V> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     fn switch(routes: &Routes<u64>, numbers: &[u64]) {
@@ -167,11 +200,30 @@ mod tests {
         assert!(!routes.is_draining("a", 2), "kept, but nobody is on it");
     }
 
+    #[tokio::test]
+    async fn a_request_waits_for_a_version_that_is_being_loaded() {
+        let routes = Routes::<u64>::new();
+        routes.add("a");
+        routes.add("b");
+        let mut requests = [Box::pin(routes.settled("a")), Box::pin(routes.settled("b"))];
+        for request in &mut requests {
+            assert!(request.as_mut().now_or_never().is_none());
+        }
+        assert!(routes.is_wanted("a"));
+        switch(&routes, &[1]);
+        routes.fail("b");
+        let [a, b] = requests;
+        assert_eq!((a.await, b.await), (Ok(Arc::new(1)), Err(NoRoute::NotLoaded)));
+        assert!(!routes.is_wanted("a"));
+    }
+
     #[test]
     fn services_come_and_go() {
         let routes = Routes::<u64>::new();
         assert_eq!(routes.active("a"), Err(NoRoute::Unknown));
         routes.add("a");
+        assert_eq!(routes.active("a"), Err(NoRoute::Loading));
+        routes.fail("a");
         assert_eq!(routes.active("a"), Err(NoRoute::NotLoaded));
         switch(&routes, &[1]);
         let request = routes.active("a").unwrap();

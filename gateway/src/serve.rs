@@ -43,10 +43,16 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Answer 
     let path = head.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
-    let version = match services.routes.active(service) {
+    let active = match services.routes.active(service) {
+        Err(NoRoute::Loading) => services.routes.settled(service).await,
+        active => active,
+    };
+    let version = match active {
         Ok(version) => version,
         Err(NoRoute::Unknown) => return error(StatusCode::NOT_FOUND, unknown_service(service)),
-        Err(NoRoute::NotLoaded) => return error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)),
+        Err(NoRoute::Loading | NoRoute::NotLoaded) => {
+            return error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service));
+        }
     };
     // From here on the request stays on this version, whatever happens to the route.
     let mut answer = match admit(&services.access, &version, service, &mut head.headers) {

@@ -40,6 +40,8 @@ pub struct Gateway {
     pub engines: Vec<String>,
     /// Who asks.
     pub caller: Caller,
+    /// Services whose active version is still being loaded after a start. Requests for it wait.
+    pub loading: usize,
 }
 
 /// Every service.

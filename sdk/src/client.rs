@@ -1,7 +1,7 @@
 //! A blocking client of the admin API, for commands and tests. It knows URLs and status codes, and nothing of what a
 //! bundle holds.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -20,6 +20,8 @@ pub struct Client {
     /// Without a trailing slash.
     base: String,
     credentials: Credentials,
+    /// How long a gateway is asked again that is not available for the moment.
+    patience: Duration,
 }
 
 /// What a client shows the gateway, and what it asks of it.
@@ -113,7 +115,18 @@ impl Client {
             .timeout_global(Some(Duration::from_secs(300)))
             .tls_config(tls)
             .build();
-        Client { agent: config.into(), base: url.trim_end_matches('/').into(), credentials }
+        Client {
+            agent: config.into(),
+            base: url.trim_end_matches('/').into(),
+            credentials,
+            patience: Duration::from_secs(30),
+        }
+    }
+
+    /// Takes the first answer of a gateway that is not available for the moment.
+    #[must_use]
+    pub fn impatient(self) -> Client {
+        Client { patience: Duration::ZERO, ..self }
     }
 
     /// The gateway's version and engine.
@@ -146,8 +159,7 @@ impl Client {
     /// See [`ClientError`].
     pub fn deploy(&self, service: &str, bundle: &[u8]) -> Result<Deployed, ClientError> {
         let url = format!("{}/v1/services/{service}/versions", self.base);
-        let sent = self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE).send(bundle);
-        self.json(&url, sent)
+        self.json(&url, || self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE).send(bundle))
     }
 
     /// Returns `service` to version `to`, by default to the one before the active one.
@@ -232,42 +244,59 @@ impl Client {
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let url = format!("{}{path}", self.base);
-        self.json(&url, self.shown(self.agent.get(&url)).call())
+        self.json(&url, || self.shown(self.agent.get(&url)).call())
     }
 
     fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
         let url = format!("{}{path}", self.base);
-        self.json(&url, self.shown(self.agent.post(&url)).send_json(body))
+        self.json(&url, || self.shown(self.agent.post(&url)).send_json(body))
     }
 
     fn delete(&self, path: &str) -> Result<(), ClientError> {
         let url = format!("{}{path}", self.base);
-        self.answer(&url, self.shown(self.agent.delete(&url)).call()).map(drop)
+        self.answer(&url, || self.shown(self.agent.delete(&url)).call()).map(drop)
     }
 
     fn json<T: DeserializeOwned>(
         &self,
         url: &str,
-        sent: Result<Response<Body>, ureq::Error>,
+        send: impl Fn() -> Result<Response<Body>, ureq::Error>,
     ) -> Result<T, ClientError> {
-        let mut response = self.answer(url, sent)?;
-        response.body_mut().read_json().map_err(|e| ClientError::Protocol { url: url.into(), cause: e.to_string() })
+        let mut response = self.answer(url, send)?;
+        response
+            .body_mut()
+            .with_config()
+            .limit(u64::MAX)
+            .read_json()
+            .map_err(|e| ClientError::Protocol { url: url.into(), cause: e.to_string() })
     }
 
-    fn answer(&self, url: &str, sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, ClientError> {
-        let mut response = sent.map_err(|e| match &e {
-            ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Protocol(_) => {
-                ClientError::Protocol { url: url.into(), cause: e.to_string() }
+    /// The answer to what `send` sends. A gateway that is being replaced by a new one asks to wait, and has changed nothing.
+    fn answer(
+        &self,
+        url: &str,
+        send: impl Fn() -> Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, ClientError> {
+        let start = Instant::now();
+        let mut response = loop {
+            let response = send().map_err(|e| match &e {
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Protocol(_) => {
+                    ClientError::Protocol { url: url.into(), cause: e.to_string() }
+                }
+                ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+                    ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
+                }
+                // What rustls finds wrong in the handshake comes as invalid data read.
+                ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                    ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
+                }
+                _ => ClientError::Unreachable { url: self.base.clone(), cause: e.to_string() },
+            })?;
+            match retry_after(&response) {
+                Some(pause) if start.elapsed() + pause < self.patience => std::thread::sleep(pause),
+                _ => break response,
             }
-            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-                ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
-            }
-            // What rustls finds wrong in the handshake comes as invalid data read.
-            ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
-                ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
-            }
-            _ => ClientError::Unreachable { url: self.base.clone(), cause: e.to_string() },
-        })?;
+        };
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -291,6 +320,12 @@ fn authorities(pem: &str) -> Result<Vec<Certificate<'static>>, ClientError> {
         return Err(ClientError::Authority("it holds no certificate".into()));
     }
     Ok(certificates)
+}
+
+/// How long a gateway that cannot answer now asks to wait.
+fn retry_after<T>(response: &Response<T>) -> Option<Duration> {
+    let seconds = response.headers().get("retry-after")?.to_str().ok()?.parse().ok()?;
+    (response.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(Duration::from_secs(seconds))
 }
 
 fn unexpected(status: StatusCode) -> String {

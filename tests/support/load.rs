@@ -1,7 +1,7 @@
 //! A client that never pauses: keep-alive connections, each sending its next request as soon as the answer is in.
 //!
 //! It uses hyper's connections themselves and no pool, so that a connection the gateway drops is seen and not hidden
-//! by a silent second attempt.
+//! by a silent second attempt. A connection is replaced only where its last answer said so.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -62,9 +62,7 @@ impl Load {
 
 async fn client(url: hyper::Uri, body: String, stop: Arc<AtomicBool>) -> Vec<Sample> {
     let address: SocketAddr = url.authority().unwrap().as_str().parse().unwrap();
-    let stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-    tokio::spawn(connection);
+    let mut sender = connect(address).await;
     let mut samples = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let request = hyper::Request::post(url.path())
@@ -75,9 +73,20 @@ async fn client(url: hyper::Uri, body: String, stop: Arc<AtomicBool>) -> Vec<Sam
         let sent = Instant::now();
         let response = sender.send_request(request).await.expect("no request is dropped");
         let status = response.status().as_u16();
-        let version = response.headers().get("titan-version").map_or("", |value| value.to_str().unwrap()).to_owned();
+        let header = |name| response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let (version, last) = (header("titan-version"), header("connection") == "close");
         let body = response.into_body().collect().await.expect("every response is whole").to_bytes();
         samples.push(Sample { sent, status, version, body: String::from_utf8(body.to_vec()).unwrap() });
+        if last {
+            sender = connect(address).await;
+        }
     }
     samples
+}
+
+async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
+    let stream = tokio::net::TcpStream::connect(address).await.expect("the gateway accepts connections");
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    sender
 }

@@ -49,12 +49,14 @@ pub struct Gateway {
 impl Gateway {
     /// Starts a gateway on free ports and waits until it says that it serves.
     pub fn start(data: &Path) -> Gateway {
-        let mut process = titan()
-            .args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("titan gateway starts");
+        let mut command = titan();
+        command.args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]).arg(data);
+        Gateway::spawn(&mut command)
+    }
+
+    /// As [`Gateway::start`], with a command line of the test's own.
+    pub fn spawn(command: &mut Command) -> Gateway {
+        let mut process = command.stdout(Stdio::piped()).spawn().expect("titan gateway starts");
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut address = |what: &str| loop {
             let line = lines.next().expect("the gateway says where it listens before it ends").unwrap();
@@ -110,6 +112,11 @@ impl Gateway {
     /// The process id, for signals and `/proc`.
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Waits until the process ends by itself, and tells its exit code.
+    pub fn exit_code(mut self) -> Option<i32> {
+        self.process.wait().unwrap().code()
     }
 
     /// `kill -9`, and waits until it is gone.

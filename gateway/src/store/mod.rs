@@ -6,8 +6,10 @@
 mod blobs;
 mod credentials;
 mod embedded;
+mod shared;
 
 pub(crate) use embedded::Embedded;
+pub(crate) use shared::Shared;
 
 use std::collections::HashSet;
 use std::io;
@@ -97,6 +99,9 @@ pub enum StoreError {
         /// The number that is taken.
         number: u64,
     },
+    /// The process no longer has it.
+    #[error("a new gateway is taking over from this one: try again in a few seconds")]
+    GivenUp,
     /// There is no such version.
     #[error("service {service:?} has no version v{number}: 'titan versions {service}' lists them")]
     Unknown {

@@ -1,0 +1,238 @@
+//! The gateway's configuration: flags over environment variables over a TOML file over defaults, lowered once into
+//! [`Options`]. `packaging/titan.toml` documents every option of the file.
+//!
+//! A section is a struct here. An option is a field of it, a line in `packaging/titan.toml`, and nothing else: the tests say
+//! so where one is missing.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use etcetera::BaseStrategy;
+use serde::Deserialize;
+use titan_gateway::Options;
+
+use crate::args::GatewayArgs;
+use crate::units;
+
+/// The file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    listen: Listen,
+    storage: Storage,
+    #[serde(with = "Limits")]
+    limits: titan_gateway::Limits,
+    access: Access,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Listen {
+    services: SocketAddr,
+    admin: SocketAddr,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Storage {
+    data: Option<PathBuf>,
+    cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Access {
+    require_token: bool,
+}
+
+/// [`titan_gateway::Limits`] as the file spells them.
+#[derive(Deserialize)]
+#[serde(remote = "titan_gateway::Limits", default = "titan_gateway::Limits::default", deny_unknown_fields)]
+struct Limits {
+    #[serde(rename = "max_body", deserialize_with = "units::bytes")]
+    max_body_bytes: u64,
+    #[serde(rename = "max_bundle", deserialize_with = "units::bytes")]
+    max_bundle_bytes: u64,
+    #[serde(rename = "max_header", deserialize_with = "units::bytes")]
+    max_header_bytes: u32,
+    #[serde(deserialize_with = "units::duration")]
+    header_timeout: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    body_timeout: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    bundle_timeout: Duration,
+    max_connections: usize,
+    max_waiting: usize,
+    max_instances: u32,
+    #[serde(deserialize_with = "units::duration")]
+    stop_timeout: Duration,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        let Options { listen, admin, .. } = Options::default();
+        Listen { services: listen, admin }
+    }
+}
+
+/// What a gateway is started with.
+///
+/// # Errors
+/// A file that cannot be read or is wrong; its error names file, line and key.
+pub fn options(args: &GatewayArgs) -> anyhow::Result<Options> {
+    let file = args.config.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
+    file.under(args)
+}
+
+impl File {
+    fn read(path: &Path) -> anyhow::Result<File> {
+        let text = fs::read_to_string(path)
+            .map_err(|cause| anyhow!("{} cannot be read ({cause}): check --config", path.display()))?;
+        let mut file = File::parse(&text).map_err(|problem| anyhow!("{}:{problem}", path.display()))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        // An absolute path stays as it is when it is joined.
+        for path in [&mut file.storage.data, &mut file.storage.cache].into_iter().flatten() {
+            *path = folder.join(&path);
+        }
+        Ok(file)
+    }
+
+    /// An error begins with the line's number.
+    fn parse(text: &str) -> Result<File, String> {
+        toml::from_str(text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let (line, key) = place(text, at);
+            format!("{line}: {key}{}", error.message().replace('\n', " "))
+        })
+    }
+
+    /// Lays flags and environment variables, which clap has read alike, over the file.
+    fn under(self, args: &GatewayArgs) -> anyhow::Result<Options> {
+        let File { listen, storage, limits, access } = self;
+        let data = args.data.clone().or(storage.data).map_or_else(default_data, Ok)?;
+        let cache = args.cache.clone().or(storage.cache);
+        Ok(Options {
+            listen: args.listen.unwrap_or(listen.services),
+            admin: args.admin.unwrap_or(listen.admin),
+            data,
+            cache: cache.map_or_else(|| Options::default().cache, |cache| cache.join("engines")),
+            limits,
+            require_token: args.require_token || access.require_token,
+        })
+    }
+}
+
+/// The folder of versions and routes where none is named.
+pub fn default_data() -> anyhow::Result<PathBuf> {
+    let base = etcetera::choose_base_strategy().context("there is no home folder: name a folder with --data")?;
+    Ok(base.data_dir().join("titan"))
+}
+
+/// Line number of the byte `at`, and the key that is set there: `limits.max_body: `, or nothing where none is.
+fn place(text: &str, at: usize) -> (usize, String) {
+    let before = text.get(..at).unwrap_or(text);
+    let number = before.matches('\n').count();
+    let header = |line: &str| Some(line.trim().strip_prefix('[')?.split(']').next()?.trim_matches('[').to_owned());
+    let section = text.lines().take(number + 1).filter_map(header).last();
+    let line = text.lines().nth(number).unwrap_or_default();
+    let option = line.split_once('=').map(|(key, _)| key.trim().to_owned());
+    let key: Vec<_> = section.into_iter().chain(option).collect();
+    let key = if key.is_empty() { String::new() } else { format!("{}: ", key.join(".")) };
+    (number + 1, key)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    const EXAMPLE: &str = include_str!("../../packaging/titan.toml");
+
+    fn args(arguments: &[&str]) -> GatewayArgs {
+        let arguments =
+            ["titan", "gateway", "--data", "d", "--cache", "c"].into_iter().chain(arguments.iter().copied());
+        match Cli::parse_from(arguments).command {
+            Command::Gateway(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The example with every option that it comments out.
+    fn uncommented() -> String {
+        EXAMPLE
+            .lines()
+            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned() + "\n")
+            .collect()
+    }
+
+    /// Names of what a table may hold, as the refusal of another name lists them; none where `table` is no table.
+    fn options_of(table: &str) -> Vec<String> {
+        let text = if table.is_empty() { "'?' = 1".into() } else { format!("[{table}]\n'?' = 1") };
+        let refusal = File::parse(&text).unwrap_err();
+        let Some((_, expected)) = refusal.split_once("unknown field `?`, expected") else { return Vec::new() };
+        expected.split('`').skip(1).step_by(2).map(Into::into).collect()
+    }
+
+    #[test]
+    fn the_example_shows_the_defaults() {
+        let shown = File::parse(EXAMPLE).unwrap().under(&args(&[])).unwrap();
+        let expected = Options { data: "d".into(), cache: "c/engines".into(), ..Options::default() };
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn the_example_shows_every_option() {
+        File::parse(&uncommented()).unwrap();
+        let table: toml::Table = uncommented().parse().unwrap();
+        let sections = options_of("");
+        assert!(sections.contains(&"limits".to_owned()), "{sections:?}");
+        for section in sections {
+            for option in options_of(&section) {
+                let shown = table.get(&section).is_some_and(|section| section.get(&option).is_some());
+                assert!(shown, "packaging/titan.toml lacks {section}.{option}");
+            }
+        }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_the_defaults() {
+        let file = || {
+            File::parse("listen.services = '0.0.0.0:1'\nlisten.admin = '127.0.0.1:2'\n[limits]\nmax_body = '1kB'")
+                .unwrap()
+        };
+        let options = file().under(&args(&["--listen", "127.0.0.1:3"])).unwrap();
+        assert_eq!((options.listen.port(), options.admin.port()), (3, 2));
+        assert_eq!((options.limits.max_body_bytes, options.limits.max_waiting), (1000, 1024));
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("titan.toml");
+        fs::write(&path, "[storage]\ndata = 'here'\ncache = '/there'").unwrap();
+        let storage = File::read(&path).unwrap().storage;
+        assert_eq!((storage.data, storage.cache), (Some(folder.path().join("here")), Some("/there".into())));
+    }
+
+    #[test]
+    fn errors_name_line_and_key() {
+        for (text, parts) in [
+            ("\n[limits]\nmax_boddy = '1'", ["3: limits.max_boddy: ", "unknown field", "`max_body`"]),
+            ("[limits]\nmax_body = '1 apple'", ["2: limits.max_body: ", "1 apple", "16MiB"]),
+            ("[limits]\nmax_header = '1TiB'", ["2: limits.max_header: ", "too large", "16MiB"]),
+            ("[limits]\nbody_timeout = 'soon'", ["2: limits.body_timeout: ", "soon", "30s"]),
+            ("[limits]\nmax_waiting = -1", ["2: limits.max_waiting: ", "-1", "usize"]),
+            ("[listen]\nadmin = 'here'", ["2: listen.admin: ", "socket address", ""]),
+            ("[limit]\n", ["1: limit: ", "unknown field", "`limits`"]),
+            ("[limits\n", ["1: limits: ", "", ""]),
+        ] {
+            let error = File::parse(text).unwrap_err();
+            assert!(error.starts_with(parts[0]) && parts.iter().all(|part| error.contains(part)), "{error}");
+        }
+    }
+}
