@@ -51,6 +51,8 @@ pub enum Command {
     Versions(VersionsArgs),
     /// Delete a service, or one version that is not active
     Delete(DeleteArgs),
+    /// Delete old versions; those in use stay
+    Prune(PruneArgs),
     /// Keep a token for a gateway; it is read from a prompt or standard input
     Login(LoginArgs),
     /// Forget the token for a gateway
@@ -64,7 +66,10 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct GatewayArgs {
+    #[command(subcommand)]
+    pub command: Option<GatewayCommand>,
     /// The configuration file; flags and environment variables win over it
     #[arg(long, value_name = "FILE", env = "TITAN_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
@@ -86,6 +91,25 @@ pub struct GatewayArgs {
     /// Ask for a token on loopback too
     #[arg(long)]
     pub require_token: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum GatewayCommand {
+    /// Write everything a gateway keeps to a file, while it serves
+    Backup {
+        /// The file to write
+        file: PathBuf,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Make the data folder of a gateway from a backup
+    Restore {
+        /// A file that 'titan gateway backup' wrote
+        file: PathBuf,
+        /// The folder to make; it must be missing or empty [default: titan in the user's data folder]
+        #[arg(long, value_name = "DIR", env = "TITAN_DATA", hide_env_values = true)]
+        data: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -246,6 +270,18 @@ pub struct DeleteArgs {
     /// Delete this version only
     #[arg(long, value_name = "VERSION", value_parser = version_name)]
     pub version: Option<String>,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// The service [default: every one]
+    #[arg(value_parser = service_name)]
+    pub service: Option<String>,
+    /// How many of the newest versions of a service to keep
+    #[arg(long, value_name = "COUNT")]
+    pub keep: usize,
     #[command(flatten)]
     pub target: Target,
 }

@@ -4,6 +4,7 @@
 //! compiler's, the gateway's or the admin client's.
 
 mod args;
+mod backup;
 mod compile;
 mod config;
 mod credentials;
@@ -15,6 +16,7 @@ mod key;
 mod log;
 mod login;
 mod progress;
+mod prune;
 mod rollback;
 mod service_manager;
 mod services;
@@ -29,11 +31,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, GatewayArgs};
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
     let done = log::start(&command).and_then(|()| match command {
+        Command::Gateway(GatewayArgs { command: Some(command), .. }) => backup::run(&command),
         Command::Gateway(args) => gateway::run(args),
         Command::Compile(args) => compile::run(&args),
         Command::Deploy(args) => deploy::run(&args),
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
         Command::Services(args) => services::run(&args),
         Command::Versions(args) => versions::run(&args),
         Command::Delete(args) => delete::run(&args),
+        Command::Prune(args) => prune::run(&args),
         Command::Login(args) => login::run(&args),
         Command::Logout(args) => login::forget(&args),
         Command::Token(command) => token::run(&command),

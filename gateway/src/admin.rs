@@ -4,6 +4,7 @@
 //! gateway asks for no token, on loopback, it trusts the machine's users, but not the web pages they visit. A page can make a
 //! browser send requests to loopback, under a foreign `Origin` or, by DNS rebinding, a foreign `Host`; both are refused.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
-use titan_sdk::api::{Gateway, Rollback};
+use titan_sdk::api::{Gateway, Prune, Rollback};
 use titan_sdk::bundle::BundleError;
 use tokio::task::spawn_blocking;
 
@@ -110,6 +111,15 @@ impl Admin {
                 let Rollback { to } = if body.is_empty() { Rollback::default() } else { parse(&body)? };
                 of(control.rollback(first, to.as_deref()).await)
             }
+            Call::Prune => {
+                let Prune { keep } = parse(&self.small(body).await?)?;
+                of(control.prune(first, keep).await)
+            }
+            Call::Snapshot => of(control.snapshot().await),
+            Call::Blob => match control.blob(first).await {
+                Ok(blob) => Response::new(Full::from(blob)),
+                Err(problem) => of_error(&problem),
+            },
             Call::Keys => {
                 control.service(first).await.map_err(|problem| of_error(&problem))?;
                 response::json(StatusCode::OK, &Keys { keys: self.access.keys(first) })
@@ -210,8 +220,12 @@ fn of_error(problem: &ControlError) -> Answer {
         | ControlError::Access(AccessError::Taken(..) | AccessError::LastAdmin(_)) => StatusCode::CONFLICT,
         ControlError::UnknownService(_)
         | ControlError::UnknownVersion { .. }
+        | ControlError::UnknownBlob(_)
         | ControlError::Store(StoreError::Unknown { .. })
         | ControlError::Access(AccessError::Unknown(..)) => StatusCode::NOT_FOUND,
+        ControlError::Store(StoreError::File { cause, .. }) if cause.kind() == io::ErrorKind::StorageFull => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         ControlError::Load(LoadError::Store(StoreError::GivenUp))
         | ControlError::Store(StoreError::GivenUp)
         | ControlError::Access(AccessError::Store(StoreError::GivenUp)) => {

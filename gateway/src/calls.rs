@@ -14,6 +14,9 @@ pub(crate) enum Call {
     Deploy,
     RemoveVersion,
     Rollback,
+    Prune,
+    Snapshot,
+    Blob,
     Keys,
     CreateKey,
     RevokeKey,
@@ -31,7 +34,7 @@ struct Row {
     call: Call,
 }
 
-static CALLS: [Row; 14] = [
+static CALLS: [Row; 17] = [
     row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
     row(Method::GET, "/v1/services", Role::Read, Call::Services),
     row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
@@ -40,6 +43,9 @@ static CALLS: [Row; 14] = [
     row(Method::POST, "/v1/services/{service}/versions", Role::Deploy, Call::Deploy),
     row(Method::DELETE, "/v1/services/{service}/versions/{version}", Role::Deploy, Call::RemoveVersion),
     row(Method::POST, "/v1/services/{service}/rollback", Role::Deploy, Call::Rollback),
+    row(Method::POST, "/v1/services/{service}/prune", Role::Deploy, Call::Prune),
+    row(Method::GET, "/v1/snapshot", Role::Admin, Call::Snapshot),
+    row(Method::GET, "/v1/blobs/{sha256}", Role::Admin, Call::Blob),
     row(Method::GET, "/v1/services/{service}/keys", Role::Read, Call::Keys),
     row(Method::POST, "/v1/services/{service}/keys", Role::Deploy, Call::CreateKey),
     row(Method::DELETE, "/v1/services/{service}/keys/{key}", Role::Deploy, Call::RevokeKey),
@@ -118,9 +124,11 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_something_needs_more_than_to_read() {
+    fn what_changes_something_or_tells_who_may_needs_more_than_to_read() {
+        let secret = ["/v1/tokens", "/v1/snapshot", "/v1/blobs"];
         for row in &CALLS {
-            assert_eq!(row.needs == Role::Read, row.method == Method::GET && !row.path.starts_with("/v1/tokens"));
+            let open = row.method == Method::GET && !secret.iter().any(|path| row.path.starts_with(path));
+            assert_eq!(row.needs == Role::Read, open, "{}", row.path);
         }
     }
 

@@ -59,6 +59,9 @@ pub(crate) enum ControlError {
         /// The version as it was named.
         version: String,
     },
+    /// No version needs such a blob.
+    #[error("no version needs a blob {0:?}: take the digests from a new snapshot")]
+    UnknownBlob(String),
     /// A rollback without a target has none to return to.
     #[error("no version of {service:?} was active before v{active}: deploy another, or name one with --to")]
     NoPrevious {
@@ -265,11 +268,53 @@ impl Control {
             return Err(ControlError::Active { service: service.into(), active });
         }
         let name = service.to_owned();
-        self.blocking(move |store| store.remove_version(&name, number)).await?;
+        self.blocking(move |store| store.remove_versions(&name, &[number])).await?;
         self.routes.forget(service, number);
         tracing::info!(service, version = number, "deleted");
         self.sweep().await;
         Ok(())
+    }
+
+    /// Deletes all versions of `service` but the newest `keep` and those in use: the active one, and any that still answers
+    /// requests.
+    ///
+    /// # Errors
+    /// There is no such service, or the store fails.
+    pub(crate) async fn prune(&self, service: &str, keep: usize) -> Result<api::Pruned, ControlError> {
+        let _change = self.change(service).await;
+        let known = self.known(service).await?;
+        let active = active(&known)?;
+        let mut old = known.activations;
+        old.sort_unstable();
+        old.truncate(old.len().saturating_sub(keep));
+        let is_used = |number: &u64| *number == active || self.routes.is_draining(service, *number);
+        let (in_use, deleted): (Vec<_>, Vec<_>) = old.into_iter().partition(is_used);
+        if !deleted.is_empty() {
+            let (name, numbers) = (service.to_owned(), deleted.clone());
+            self.blocking(move |store| store.remove_versions(&name, &numbers)).await?;
+            deleted.iter().for_each(|number| self.routes.forget(service, *number));
+            tracing::info!(service, versions = ?deleted, "pruned");
+            self.sweep().await;
+        }
+        let names = |numbers: Vec<u64>| numbers.into_iter().map(|number| format!("v{number}")).collect();
+        Ok(api::Pruned { service: service.into(), deleted: names(deleted), in_use: names(in_use) })
+    }
+
+    /// Everything the store knows but its blobs, as of one moment.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub(crate) async fn snapshot(&self) -> Result<api::Snapshot, ControlError> {
+        self.blocking(|store| store.snapshot()).await
+    }
+
+    /// A blob that some version needs.
+    ///
+    /// # Errors
+    /// There is none of that digest, or the store fails.
+    pub(crate) async fn blob(&self, digest: &str) -> Result<Vec<u8>, ControlError> {
+        let name = digest.to_owned();
+        self.blocking(move |store| store.blob(&name)).await?.ok_or_else(|| ControlError::UnknownBlob(digest.into()))
     }
 
     /// Deletes a service with all its versions and keys.

@@ -11,6 +11,7 @@
 //! | `route` | which version answers: one atomic pointer a service |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `loader` | from an upload or the store into memory |
+//! | [`restore`] | a backup becomes a data folder |
 //! | `store` | what is kept on disk: the truth a restart begins from |
 
 pub mod access;
@@ -28,6 +29,7 @@ mod pace;
 mod pool;
 mod request;
 mod response;
+pub mod restore;
 mod route;
 mod serve;
 mod store;

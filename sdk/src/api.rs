@@ -10,6 +10,9 @@
 //! | `POST /v1/services/{service}/versions` | a bundle | 201, [`Deployed`] |
 //! | `DELETE /v1/services/{service}/versions/{version}` | | 204 |
 //! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
+//! | `POST /v1/services/{service}/prune` | [`Prune`] | [`Pruned`] |
+//! | `GET /v1/snapshot` | | [`Snapshot`] |
+//! | `GET /v1/blobs/{sha256}` | | the blob |
 //! | `GET /v1/services/{service}/keys` | | [`Keys`] |
 //! | `POST /v1/services/{service}/keys` | [`NewKey`] | 201, [`Created`] |
 //! | `DELETE /v1/services/{service}/keys/{key}` | | 204 |
@@ -26,7 +29,10 @@
 //! [`NewToken`]: crate::access::NewToken
 //! [`Created`]: crate::access::Created
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::access::Caller;
 use crate::manifest::{Config, Endpoint, Parity};
@@ -147,6 +153,51 @@ pub struct RolledBack {
     pub from: String,
     /// The version that is active now.
     pub to: String,
+}
+
+/// The body of a prune request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prune {
+    /// How many of the newest versions to keep.
+    pub keep: usize,
+}
+
+/// Old versions that are deleted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pruned {
+    /// The service.
+    pub service: String,
+    /// Those deleted, oldest first.
+    pub deleted: Vec<String>,
+    /// Those that are older than what was to be kept, but in use.
+    pub in_use: Vec<String>,
+}
+
+/// Everything the store of a gateway knows, as of one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Of this structure and its rows: [`crate::backup::FORMAT`].
+    pub format: u32,
+    /// What the store keeps of each service, by name.
+    pub services: BTreeMap<String, Value>,
+    /// What the store keeps of each version.
+    pub versions: Vec<SnapshotVersion>,
+    /// What the store keeps of each token and API key: digests, no secrets.
+    pub credentials: Vec<Value>,
+    /// Bytes of every blob, by SHA-256.
+    pub blobs: BTreeMap<String, u64>,
+}
+
+/// A version in a [`Snapshot`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotVersion {
+    /// Its service.
+    pub service: String,
+    /// 1 for `v1`.
+    pub number: u64,
+    /// What the store keeps of it.
+    pub row: Value,
 }
 
 /// Any error.

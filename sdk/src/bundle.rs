@@ -9,6 +9,7 @@
 
 use std::io::{self, Read, Write};
 
+use crate::archive::{self, NextError};
 use crate::digest::sha256_hex;
 use crate::manifest::{Manifest, ManifestError, Part};
 
@@ -75,9 +76,9 @@ impl Bundle {
         let mut packed = zstd::Encoder::new(writer, ZSTD_LEVEL)?;
         packed.include_checksum(true)?;
         let mut archive = tar::Builder::new(packed);
-        append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?;
+        archive::append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?;
         for (part, data) in self.manifest.parts().zip(self.data()) {
-            append(&mut archive, &part.file, data)?;
+            archive::append(&mut archive, &part.file, data)?;
         }
         archive.into_inner()?.finish()?.flush()
     }
@@ -142,29 +143,11 @@ pub fn part(file: &str, data: &[u8]) -> Part {
     Part { file: file.into(), sha256: sha256_hex(data), bytes: data.len() as u64 }
 }
 
-fn append(archive: &mut tar::Builder<impl Write>, file: &str, data: &[u8]) -> io::Result<()> {
-    let mut header = tar::Header::new_ustar();
-    header.set_size(data.len() as u64);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    archive.append_data(&mut header, file, data)
-}
-
 fn next<R: Read>(entries: &mut tar::Entries<'_, R>, file: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
-    let wrong = |problem| BundleError::Part { file: file.into(), problem };
-    let mut entry = entries.next().ok_or_else(|| wrong("is missing"))??;
-    if entry.path()?.to_str() != Some(file) {
-        return Err(wrong("is missing or out of order"));
-    }
-    if entry.size() > limit {
-        return Err(wrong("has another length than the manifest says"));
-    }
-    // The size is a claim of the archive: the buffer grows with what really arrives.
-    let mut data = Vec::new();
-    entry.read_to_end(&mut data)?;
-    Ok(data)
+    archive::next(entries, file, limit).map_err(|error| match error {
+        NextError::Archive(error) => BundleError::Archive(error),
+        NextError::File(problem) => BundleError::Part { file: file.into(), problem },
+    })
 }
 
 #[cfg(test)]

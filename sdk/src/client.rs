@@ -10,7 +10,9 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, RequestBuilder};
 
 use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
-use crate::api::{Deployed, ErrorBody, Gateway, Rollback, RolledBack, Service, Services, Version, Versions};
+use crate::api::{
+    Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version, Versions,
+};
 use crate::bundle::MEDIA_TYPE;
 
 /// Talks to one gateway's admin listener.
@@ -232,6 +234,33 @@ impl Client {
     /// See [`ClientError`].
     pub fn revoke_key(&self, service: &str, name: &str) -> Result<(), ClientError> {
         self.delete(&format!("/v1/services/{service}/keys/{name}"))
+    }
+
+    /// Deletes all versions of `service` but the newest `keep` and those in use.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn prune(&self, service: &str, keep: usize) -> Result<Pruned, ClientError> {
+        self.post(&format!("/v1/services/{service}/prune"), &Prune { keep })
+    }
+
+    /// Everything the gateway's store knows but for its blobs.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn snapshot(&self) -> Result<Snapshot, ClientError> {
+        self.get("/v1/snapshot")
+    }
+
+    /// A blob of the gateway's store.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; one that no version mentions any more is `Refused` with 404.
+    pub fn blob(&self, digest: &str) -> Result<Vec<u8>, ClientError> {
+        let url = format!("{}/v1/blobs/{digest}", self.base);
+        let mut response = self.answer(&url, || self.shown(self.agent.get(&url)).call())?;
+        let body = response.body_mut().with_config().limit(u64::MAX).read_to_vec();
+        body.map_err(|e| ClientError::Protocol { url, cause: e.to_string() })
     }
 
     /// Adds the token to a request.

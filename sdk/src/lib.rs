@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | [`wit`] | the world a component implements |
 //! | [`manifest`] | what a bundle says about itself |
-//! | [`bundle`] | the archive that is uploaded |
+//! | [`bundle`], [`backup`] | the archive that is uploaded, and the one that keeps a gateway's store |
 //! | [`api`], [`access`], [`client`] | the gateway's admin API: its types, those of tokens and keys, and a blocking client |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
 //! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
@@ -17,6 +17,8 @@
 
 pub mod access;
 pub mod api;
+mod archive;
+pub mod backup;
 pub mod budget;
 pub mod bundle;
 pub mod client;

@@ -1,6 +1,7 @@
 //! The table of credentials in the embedded store's metadata.
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde_json::Value;
 
 use super::embedded::{decode, encode, metadata};
 use super::{Credential, Grant, StoreError};
@@ -19,6 +20,20 @@ pub(super) fn open(database: &Database) -> Result<(), StoreError> {
 pub(super) fn all(database: &Database) -> Result<Vec<Credential>, StoreError> {
     let table = database.begin_read().map_err(metadata)?.open_table(CREDENTIALS).map_err(metadata)?;
     table.iter().map_err(metadata)?.map(|entry| decode(entry.map_err(metadata)?.1.value())).collect()
+}
+
+/// Every row as it is.
+pub(super) fn rows(transaction: &ReadTransaction) -> Result<Vec<Value>, StoreError> {
+    let table = transaction.open_table(CREDENTIALS).map_err(metadata)?;
+    table.iter().map_err(metadata)?.map(|entry| decode(entry.map_err(metadata)?.1.value())).collect()
+}
+
+/// Keeps a credential.
+pub(super) fn insert(transaction: &WriteTransaction, credential: &Credential) -> Result<(), StoreError> {
+    let mut table = transaction.open_table(CREDENTIALS).map_err(metadata)?;
+    let key = (service(&credential.grant), credential.name.as_str());
+    table.insert(key, encode(credential)?.as_slice()).map_err(metadata)?;
+    Ok(())
 }
 
 /// Keeps a credential, unless its name is taken.

@@ -14,20 +14,22 @@ use redb::{
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::{Bundle, verify};
+use titan_sdk::digest::{is_sha256_hex, sha256_hex};
 use titan_sdk::manifest::Part;
 
 use super::blobs::{Blobs, at, sync_folder};
-use super::{Credential, Service, Store, StoreError, Version, credentials};
+use super::{Credential, Service, Store, StoreError, Version, credentials, snapshot};
 
 /// JSON of [`Record`] by service name.
-const SERVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("services");
+pub(super) const SERVICES: TableDefinition<&str, &[u8]> = TableDefinition::new("services");
 /// JSON of [`Version`] by service name and number.
-const VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("versions");
+pub(super) const VERSIONS: TableDefinition<(&str, u64), &[u8]> = TableDefinition::new("versions");
 
 /// What is kept of a service, even after its last version was removed.
 #[derive(Default, Serialize, Deserialize)]
-struct Record {
+pub(super) struct Record {
     /// The largest number ever given to a version.
     last: u64,
     /// See [`Service::activations`].
@@ -83,6 +85,24 @@ impl Embedded {
 
     fn read(&self) -> Result<ReadTransaction, StoreError> {
         self.metadata.begin_read().map_err(metadata)
+    }
+
+    /// Removes blobs that no version mentions any more. They only take space, so failing to remove them fails nothing else.
+    fn sweep(&self) {
+        if let Err(error) = self.digests().and_then(|digests| self.blobs.sweep(&digests)) {
+            tracing::warn!("blobs of deleted versions are not removed: {error}");
+        }
+    }
+
+    /// Keeps a blob for [`Embedded::import`]. `digest` is the SHA-256 of `data`.
+    pub(crate) fn put_blob(&self, digest: &str, data: &[u8]) -> Result<(), StoreError> {
+        self.blobs.put(digest, data)
+    }
+
+    /// Fills a new store, whose blobs were put before.
+    pub(crate) fn import(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.blobs.sync()?;
+        snapshot::put(&self.metadata, snapshot)
     }
 
     /// Files change under this lock only.
@@ -157,16 +177,19 @@ impl Store for Embedded {
         })
     }
 
-    fn remove_version(&self, service: &str, number: u64) -> Result<(), StoreError> {
+    fn remove_versions(&self, service: &str, numbers: &[u64]) -> Result<(), StoreError> {
         let _changing = self.changing();
         self.change(|services, versions| {
             let mut record = record(services, service)?;
-            remove(&mut record, service, number)?;
+            for &number in numbers {
+                remove(&mut record, service, number)?;
+                versions.remove((service, number)).map_err(metadata)?;
+            }
             services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
-            versions.remove((service, number)).map_err(metadata)?;
             Ok(())
         })?;
-        self.blobs.sweep(&self.digests()?)
+        self.sweep();
+        Ok(())
     }
 
     fn remove_service(&self, service: &str) -> Result<(), StoreError> {
@@ -179,7 +202,8 @@ impl Store for Embedded {
             services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
             Ok(())
         })?;
-        self.blobs.sweep(&self.digests()?)
+        self.sweep();
+        Ok(())
     }
 
     fn part(&self, part: &Part) -> Result<Vec<u8>, StoreError> {
@@ -195,6 +219,18 @@ impl Store for Embedded {
             digests.extend(version.manifest.parts().map(|part| part.sha256.clone()));
         }
         Ok(digests)
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        snapshot::take(&self.metadata)
+    }
+
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        if !is_sha256_hex(digest) || !self.digests()?.contains(digest) {
+            return Ok(None);
+        }
+        let data = self.blobs.get(digest)?;
+        if sha256_hex(&data) == digest { Ok(Some(data)) } else { Err(StoreError::Blob(digest.into())) }
     }
 
     fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
@@ -248,7 +284,6 @@ pub(super) fn metadata(error: impl std::fmt::Display) -> StoreError {
 #[cfg(test)]
 mod tests {
     use titan_sdk::bundle::part;
-    use titan_sdk::digest::sha256_hex;
     use titan_sdk::manifest::{Config, Endpoint, FORMAT, Manifest};
 
     use super::*;
@@ -310,7 +345,7 @@ mod tests {
         deploy(&store, "a", b"3");
         store.activate("a", 1).unwrap();
         assert_eq!(state(&store), (Some(1), Some(3)));
-        store.remove_version("a", 3).unwrap();
+        store.remove_versions("a", &[3]).unwrap();
         assert_eq!(state(&store), (Some(1), Some(2)));
         assert!(matches!(store.activate("a", 3), Err(StoreError::Unknown { number: 3, .. })));
     }
@@ -321,7 +356,7 @@ mod tests {
         let store = Embedded::open(folder.path()).unwrap();
         deploy(&store, "a", b"1");
         deploy(&store, "a", b"2");
-        store.remove_version("a", 2).unwrap();
+        store.remove_versions("a", &[2]).unwrap();
         assert_eq!(deploy(&store, "a", b"3"), 3);
         store.remove_service("a").unwrap();
         assert_eq!((store.services().unwrap(), store.service("a").unwrap()), (Vec::new(), None));
@@ -358,6 +393,33 @@ mod tests {
         assert_eq!(files(folder.path()).len(), 2);
         fs::write(folder.path().join("blobs").join(&part.sha256), b"2").unwrap();
         assert!(matches!(store.part(&part), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn versions_are_removed_all_or_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        for number in 1..=4_u8 {
+            deploy(&store, "a", &[number]);
+        }
+        assert!(matches!(store.remove_versions("a", &[1, 2, 9]), Err(StoreError::Unknown { number: 9, .. })));
+        assert_eq!((store.versions("a").unwrap().len(), files(folder.path()).len()), (4, 5));
+        store.remove_versions("a", &[1, 3]).unwrap();
+        let numbers: Vec<_> = store.versions("a").unwrap().iter().map(|version| version.number).collect();
+        assert_eq!((numbers, files(folder.path()).len()), (vec![2, 4], 3));
+    }
+
+    #[test]
+    fn only_blobs_that_versions_mention_are_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        deploy(&store, "a", b"1");
+        assert_eq!(store.blob(&sha256_hex(b"1")).unwrap().as_deref(), Some(&b"1"[..]));
+        for digest in [&sha256_hex(b"2"), "../metadata.redb", ""] {
+            assert_eq!(store.blob(digest).unwrap(), None, "{digest}");
+        }
+        fs::write(folder.path().join("blobs").join(sha256_hex(b"1")), b"x").unwrap();
+        assert!(matches!(store.blob(&sha256_hex(b"1")), Err(StoreError::Blob(_))));
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod blobs;
 mod credentials;
 mod embedded;
 mod shared;
+mod snapshot;
 
 pub(crate) use embedded::Embedded;
 pub(crate) use shared::Shared;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use titan_sdk::access::Role;
+use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{Manifest, Part};
 
@@ -91,6 +93,9 @@ pub enum StoreError {
     /// A blob is not what it was when it was stored.
     #[error("the store is damaged: {0}")]
     Damaged(#[from] BundleError),
+    /// A blob is not what its name says.
+    #[error("the store is damaged: blob {0} is not what its digest says; restore the data folder from a backup")]
+    Blob(String),
     /// Somebody else deployed the same number first.
     #[error("{service} v{number} was deployed by somebody else just now: deploy again")]
     Taken {
@@ -136,8 +141,8 @@ pub(crate) trait Store: Send + Sync {
     /// Makes a version the active one.
     fn activate(&self, service: &str, number: u64) -> Result<(), StoreError>;
 
-    /// Forgets a version. If it was active, the one before it becomes so.
-    fn remove_version(&self, service: &str, number: u64) -> Result<(), StoreError>;
+    /// Forgets versions, all or none. If the active one is among them, the one before it becomes so.
+    fn remove_versions(&self, service: &str, numbers: &[u64]) -> Result<(), StoreError>;
 
     /// Forgets a service and its versions, though not which numbers it has used.
     fn remove_service(&self, service: &str) -> Result<(), StoreError>;
@@ -147,6 +152,12 @@ pub(crate) trait Store: Send + Sync {
 
     /// Digests of the parts of every kept version.
     fn digests(&self) -> Result<HashSet<String>, StoreError>;
+
+    /// Everything but the blobs, as of one moment.
+    fn snapshot(&self) -> Result<Snapshot, StoreError>;
+
+    /// A blob, verified; none where no version mentions it.
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Every credential, by service and name.
     fn credentials(&self) -> Result<Vec<Credential>, StoreError>;

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{PoisonError, RwLock};
 
+use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::Bundle;
 use titan_sdk::manifest::Part;
 
@@ -66,8 +67,8 @@ impl Store for Shared {
         self.call(|store| store.activate(service, number))
     }
 
-    fn remove_version(&self, service: &str, number: u64) -> Result<(), StoreError> {
-        self.call(|store| store.remove_version(service, number))
+    fn remove_versions(&self, service: &str, numbers: &[u64]) -> Result<(), StoreError> {
+        self.call(|store| store.remove_versions(service, numbers))
     }
 
     fn remove_service(&self, service: &str) -> Result<(), StoreError> {
@@ -80,6 +81,14 @@ impl Store for Shared {
 
     fn digests(&self) -> Result<HashSet<String>, StoreError> {
         self.call(|store| store.digests())
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, StoreError> {
+        self.call(|store| store.snapshot())
+    }
+
+    fn blob(&self, digest: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.call(|store| store.blob(digest))
     }
 
     fn credentials(&self) -> Result<Vec<Credential>, StoreError> {
