@@ -25,7 +25,7 @@ use tokio::task::spawn_blocking;
 use crate::access::{Access, AccessError, refusal};
 use crate::calls::{self, Call, Found};
 use crate::control::{Control, ControlError};
-use crate::listener;
+use crate::incoming;
 use crate::loader::LoadError;
 use crate::options::Limits;
 use crate::response::{self, Answer, error};
@@ -147,7 +147,8 @@ impl Admin {
     }
 
     async fn deploy(&self, service: &str, body: Incoming) -> Result<Answer, Answer> {
-        let bundle = listener::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout).await?;
+        let bundle = incoming::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout, |_| true);
+        let bundle = bundle.await.map_err(|problem| problem.answer())?;
         Ok(match self.control.deploy(service, bundle).await {
             Ok(deployed) => response::json(StatusCode::CREATED, &deployed),
             Err(problem) => of_error(&problem),
@@ -155,7 +156,8 @@ impl Admin {
     }
 
     async fn small(&self, body: Incoming) -> Result<Bytes, Answer> {
-        listener::body(body, MAX_SMALL_BODY, self.limits.body_timeout).await
+        let body = incoming::body(body, MAX_SMALL_BODY, self.limits.body_timeout, |_| true).await;
+        body.map_err(|problem| problem.answer())
     }
 
     /// Changes credentials, which waits for the disk.

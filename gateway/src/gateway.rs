@@ -17,6 +17,7 @@ use crate::access::{Access, AccessError};
 use crate::admin::Admin;
 use crate::control::{Control, ControlError};
 use crate::handover::{Predecessor, Successor};
+use crate::lanes::Lanes;
 use crate::listener;
 use crate::loader::Loader;
 use crate::options::{Limits, Options};
@@ -62,6 +63,9 @@ pub enum StartError {
     /// The Wasm runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] HostError),
+    /// The system refuses threads.
+    #[error("the gateway cannot start its threads ({0}): raise the limit on processes (ulimit -u)")]
+    Threads(io::Error),
     /// The process ends already.
     #[error("the gateway did not start because its process is stopping: start it again")]
     Stopping,
@@ -114,7 +118,8 @@ impl Gateway {
             Ok((store, access, runtime))
         });
         let (store, access, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
-        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting));
+        let lanes = Arc::new(Lanes::new().map_err(StartError::Threads)?);
+        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting, lanes));
         let routes = Arc::new(Routes::new());
         let control =
             Control::start(store.clone(), Arc::clone(&access), loader, Arc::clone(&routes), limits.max_bundle_bytes)

@@ -5,11 +5,12 @@
 //! | [`options`], [`gateway`] | starting, running and stopping the whole |
 //! | `handover` | an upgrade without downtime: one process gives sockets and store to the next |
 //! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
-//! | `serve` | requests to services; `endpoints`, `request`, `body` and `response` are its steps |
+//! | `serve` | requests to services; `endpoints`, `incoming`, `request`, `body` and `response` are its steps |
 //! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
 //! | [`access`] | who may do what: tokens of the admin API, API keys of services |
 //! | `route` | which version answers: one atomic pointer a service |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
+//! | `lanes` | long work apart from short work |
 //! | `loader` | from an upload or the store into memory |
 //! | [`restore`] | a backup becomes a data folder |
 //! | `store` | what is kept on disk: the truth a restart begins from |
@@ -22,6 +23,8 @@ mod control;
 mod endpoints;
 pub mod gateway;
 mod handover;
+mod incoming;
+mod lanes;
 mod listener;
 mod loader;
 pub mod options;

@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, StatusCode, Version};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
+use http::{HeaderValue, Request, Version};
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -20,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::options::Limits;
-use crate::response::{Answer, error};
+use crate::response::Answer;
 
 /// Requests that one HTTP/2 connection may have in flight.
 const MAX_STREAMS: u32 = 256;
@@ -167,27 +165,4 @@ struct Seen {
     http2: AtomicBool,
     /// The gateway is stopping.
     stop: AtomicBool,
-}
-
-/// The whole body of a request.
-///
-/// # Errors
-/// The answer to a body that is larger than `max` bytes, slower than `within`, or cut short.
-pub(crate) async fn body(body: Incoming, max: u64, within: Duration) -> Result<Bytes, Answer> {
-    let too_large = || error(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is larger than {max} bytes: send less"));
-    if body.size_hint().lower() > max {
-        return Err(too_large());
-    }
-    let limited = Limited::new(body, usize::try_from(max).unwrap_or(usize::MAX));
-    match timeout(within, limited.collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(cause)) if cause.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(cause)) => {
-            Err(error(StatusCode::BAD_REQUEST, format!("the body cannot be read ({cause}): send it again")))
-        }
-        Err(_) => {
-            let message = format!("the body did not arrive within {} seconds: send it again", within.as_secs_f64());
-            Err(error(StatusCode::REQUEST_TIMEOUT, message))
-        }
-    }
 }

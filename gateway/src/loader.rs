@@ -16,7 +16,9 @@ use titan_sdk::host::{CallError, HostError, Program, Runtime};
 use titan_sdk::inference::{Graph, InferenceError};
 use titan_sdk::manifest::Manifest;
 use tokio::sync::RwLock;
+use tokio::task::block_in_place;
 
+use crate::lanes::Lanes;
 use crate::store::{Store, StoreError};
 use crate::version::Version;
 
@@ -26,6 +28,7 @@ pub(crate) struct Loader {
     /// Folder of compiled components.
     compiled: PathBuf,
     max_waiting: usize,
+    lanes: Arc<Lanes>,
     /// Held for reading while files of the folder are in use by name.
     in_use: RwLock<()>,
 }
@@ -99,8 +102,8 @@ pub enum LoadError {
 
 impl Loader {
     /// A loader that keeps compiled components in the folder `compiled`.
-    pub(crate) fn new(runtime: Runtime, compiled: PathBuf, max_waiting: usize) -> Loader {
-        Loader { runtime, compiled, max_waiting, in_use: RwLock::new(()) }
+    pub(crate) fn new(runtime: Runtime, compiled: PathBuf, max_waiting: usize, lanes: Arc<Lanes>) -> Loader {
+        Loader { runtime, compiled, max_waiting, lanes, in_use: RwLock::new(()) }
     }
 
     /// Loads version `number`, with one instance ready.
@@ -110,9 +113,10 @@ impl Loader {
     pub(crate) async fn load(self: &Arc<Self>, number: u64, source: Source) -> Result<Version, LoadError> {
         let _in_use = self.in_use.read().await;
         let loader = Arc::clone(self);
-        let read = tokio::task::spawn_blocking(move || loader.read(&source));
+        // Optimising models takes a core for a while.
+        let read = self.lanes.slowly(async move { block_in_place(|| loader.read(&source)) });
         let parts = read.await.map_err(|_| LoadError::Stopped)??;
-        Version::new(number, parts, self.max_waiting).await
+        Version::new(number, parts, self.max_waiting, Arc::clone(&self.lanes)).await
     }
 
     /// Removes compiled components whose digest is not in `keep`. Versions that are loaded do not need the file any more.

@@ -13,6 +13,9 @@ use titan_sdk::host::{CallError, Failure, Instance, Limits, Program, Response};
 use titan_sdk::manifest::State;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinError;
+
+use crate::lanes::{History, Lanes};
 
 /// The instances of one version.
 pub(crate) struct Pool {
@@ -22,6 +25,9 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
+    lanes: Arc<Lanes>,
+    /// By endpoint.
+    histories: Box<[History]>,
     /// Last in, first out, so that the pages of few instances stay in the processor's caches.
     idle: Mutex<Vec<Instance>>,
     /// What the models take of the version's budget.
@@ -48,6 +54,9 @@ pub(crate) struct Plan {
     /// Handlers that may run at once as far as `cpu` goes.
     pub(crate) cores: usize,
     pub(crate) max_waiting: usize,
+    pub(crate) lanes: Arc<Lanes>,
+    /// How many endpoints the program has.
+    pub(crate) endpoints: usize,
 }
 
 impl Pool {
@@ -56,7 +65,7 @@ impl Pool {
     /// # Errors
     /// The budget does not hold one instance, or the component traps when it starts.
     pub(crate) async fn new(plan: Plan) -> Result<Arc<Pool>, CallError> {
-        let Plan { program, limits, weights, state, cores, max_waiting } = plan;
+        let Plan { program, limits, weights, state, cores, max_waiting, lanes, endpoints } = plan;
         let first = program.instantiate(limits.clone()).await?;
         let concurrency = match state {
             State::Kernel => 1,
@@ -73,6 +82,8 @@ impl Pool {
             permits: Arc::new(Semaphore::new(concurrency)),
             waiting: AtomicUsize::new(0),
             max_waiting,
+            lanes,
+            histories: (0..endpoints).map(|_| History::default()).collect(),
             idle: Mutex::new(vec![first]),
             _weights: weights,
         }))
@@ -87,7 +98,7 @@ impl Pool {
     pub(crate) async fn call(
         self: &Arc<Self>,
         endpoint: usize,
-        request: &str,
+        request: String,
         limit: Duration,
     ) -> Result<Result<Response, Failure>, PoolError> {
         let permit = self.permit().await?;
@@ -97,28 +108,42 @@ impl Pool {
             None => self.program.instantiate(self.limits.clone()).await?,
         };
         let lease = Lease { instance, permit, sound: false };
-        if self.state != State::Kernel {
-            return self.run(lease, endpoint, request, limit).await;
-        }
-        let (pool, request) = (Arc::clone(self), request.to_owned());
-        let run = tokio::spawn(async move { pool.run(lease, endpoint, &request, limit).await });
-        run.await.unwrap_or_else(|error| Err(CallError::Trap(error.to_string()).into()))
+        let run = Arc::clone(self).run(lease, endpoint, request, limit);
+        let result = match self.state {
+            State::Kernel => tokio::spawn(run).await.flatten(),
+            State::Reuse | State::Fresh => run.await,
+        };
+        result.unwrap_or_else(|error| Err(CallError::Trap(error.to_string()).into()))
     }
 
     async fn run(
-        self: &Arc<Self>,
+        self: Arc<Self>,
         lease: Lease,
         endpoint: usize,
-        request: &str,
+        request: String,
         limit: Duration,
-    ) -> Result<Result<Response, Failure>, PoolError> {
-        let mut lease = scopeguard::guard(lease, |lease| self.take_back(lease));
-        let result = lease.instance.call(endpoint, request, limit).await;
-        lease.sound = result.is_ok();
-        if matches!(result, Err(CallError::OutOfMemory { .. })) {
-            self.clear();
+    ) -> Result<Result<Result<Response, Failure>, PoolError>, JoinError> {
+        let used = lease.instance.cpu_time();
+        let pool = Arc::clone(&self);
+        let call = async move {
+            let mut lease = scopeguard::guard(lease, |lease| pool.take_back(lease));
+            let result = lease.instance.call(endpoint, &request, limit).await;
+            lease.sound = result.is_ok();
+            if matches!(result, Err(CallError::OutOfMemory { .. })) {
+                pool.clear();
+            }
+            Ok(result?)
+        };
+        match self.histories.get(endpoint) {
+            Some(history) => self.lanes.run(history, &used, Box::pin(call)).await,
+            None => Ok(call.await),
         }
-        Ok(result?)
+    }
+
+    /// Whether a call would be turned away now.
+    pub(crate) fn busy(&self) -> Option<PoolError> {
+        let full = self.permits.available_permits() == 0 && self.waiting.load(Ordering::Relaxed) >= self.max_waiting;
+        full.then_some(PoolError::Busy(self.max_waiting))
     }
 
     /// First come, first served: tokio's semaphore is fair.
@@ -149,7 +174,10 @@ impl Pool {
             // Only now may the next request look for an idle instance.
             drop(lease.permit);
         } else if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(Arc::clone(self).replace(lease));
+            let lanes = Arc::clone(&self.lanes);
+            let replace = Arc::clone(self).replace(lease);
+            // Dropping an instance that has written much memory takes its time.
+            runtime.spawn(async move { lanes.slowly(replace).await });
         }
     }
 

@@ -9,12 +9,18 @@ use http_body_util::Full;
 use hyper::body::Body as _;
 use serde::Serialize;
 use titan_sdk::api::ErrorBody;
+use titan_sdk::budget::Charge;
 use titan_sdk::host::{self, CallError, Failure};
 
 use crate::pool::PoolError;
 
 /// Every response the gateway sends; bodies are in memory whole.
 pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// Header fields that a handler may set: more than clients and proxies take anyway.
+const MAX_FIELDS: usize = 256;
+/// Bytes of the names and values of these.
+const MAX_FIELD_BYTES: usize = 64 << 10;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -23,7 +29,7 @@ const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     match serde_json::to_vec(value) {
         Ok(body) => with(status, JSON, body),
-        Err(error) => with(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string().into()),
+        Err(error) => with(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
     }
 }
 
@@ -32,9 +38,13 @@ pub(crate) fn error(status: StatusCode, message: impl ToString) -> Answer {
     json(status, &ErrorBody { error: message.to_string() })
 }
 
-/// What a handler answered.
-pub(crate) fn of_handler(response: host::Response) -> Answer {
+/// What a handler answered. `room` pays for the body until it is sent.
+pub(crate) fn of_handler(response: host::Response, room: Option<Charge>) -> Answer {
     let host::Response { status, headers, body } = response;
+    let body = match room {
+        Some(room) => Bytes::from_owner(Paid { body, _room: room }),
+        None => body.into(),
+    };
     match (final_status(status), fields(&headers)) {
         (Ok(status), Ok(fields)) => {
             let mut answer = with(status, TEXT, body);
@@ -51,6 +61,18 @@ pub(crate) fn of_handler(response: host::Response) -> Answer {
             answer
         }
         (Err(message), _) | (_, Err(message)) => error(StatusCode::INTERNAL_SERVER_ERROR, message),
+    }
+}
+
+/// A body that is charged to its version as long as it is held.
+struct Paid {
+    body: Vec<u8>,
+    _room: Charge,
+}
+
+impl AsRef<[u8]> for Paid {
+    fn as_ref(&self) -> &[u8] {
+        &self.body
     }
 }
 
@@ -96,8 +118,8 @@ pub(crate) fn without_body(mut answer: Answer) -> Answer {
     answer
 }
 
-fn with(status: StatusCode, content_type: HeaderValue, body: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::from(body));
+fn with(status: StatusCode, content_type: HeaderValue, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(body.into()));
     *answer.status_mut() = status;
     answer.headers_mut().insert(CONTENT_TYPE, content_type);
     answer
@@ -116,6 +138,13 @@ fn fields(headers: &[(String, String)]) -> Result<HeaderMap, String> {
     let wrong = |what: &str, text: &str| {
         format!("the ResponseInfo cell set a header with the {what} {text:?}, which HTTP does not allow")
     };
+    let bytes = headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    if headers.len() > MAX_FIELDS || bytes > MAX_FIELD_BYTES {
+        return Err(format!(
+            "the ResponseInfo cell set {} headers of {bytes} bytes: set at most {MAX_FIELDS} of {MAX_FIELD_BYTES}",
+            headers.len()
+        ));
+    }
     let mut fields = HeaderMap::with_capacity(headers.len());
     for (name, value) in headers {
         let field: HeaderName = name.parse().map_err(|_| wrong("name", name))?;
@@ -138,7 +167,7 @@ mod tests {
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> Answer {
         let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        of_handler(host::Response { status, headers, body: b"body".to_vec() })
+        of_handler(host::Response { status, headers, body: b"body".to_vec() }, None)
     }
 
     #[test]
@@ -164,6 +193,16 @@ mod tests {
         ] {
             let made = answer(status, &headers);
             assert_eq!(made.status(), 500, "{part}");
+        }
+    }
+
+    #[test]
+    fn headers_are_bounded() {
+        let many: Vec<(String, String)> = (0..40_000).map(|n| (format!("x-{n}"), "1".into())).collect();
+        let large = vec![("x".to_owned(), "a".repeat(MAX_FIELD_BYTES))];
+        for headers in [many, large] {
+            let answer = of_handler(host::Response { status: 200, headers, body: Vec::new() }, None);
+            assert_eq!(answer.status(), 500);
         }
     }
 

@@ -8,10 +8,12 @@ use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use titan_sdk::manifest::Auth;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use crate::access::{API_KEY, Access, refusal};
 use crate::endpoints::Match;
-use crate::listener;
+use crate::incoming::{self, BodyProblem};
 use crate::options::Limits;
 use crate::pool::PoolError;
 use crate::request;
@@ -28,6 +30,8 @@ pub(crate) struct Services {
     pub(crate) access: Arc<Access>,
     pub(crate) limits: Limits,
 }
+/// Bytes of a body from which on the time to read it, and the memory to hold it, are worth the trouble of sharing them out.
+const LONG_BODY: usize = 64 << 10;
 
 /// Answers one request.
 pub(crate) async fn answer(services: &Services, request: Request<Incoming>) -> Answer {
@@ -102,21 +106,39 @@ async fn dispatch(
             return error(StatusCode::NOT_FOUND, message);
         }
     };
-    let body = match listener::body(body, limits.max_body_bytes, limits.body_timeout).await {
+    // Before the body is read: refusing must stay cheap when there is most to refuse.
+    if let Some(busy) = version.busy() {
+        return response::of_error(&busy);
+    }
+    let mut room = version.room();
+    // It is held twice, as it came and as text for the handler.
+    let admit = |bytes: u64| room.grow(bytes.saturating_mul(2));
+    let body = match incoming::body(body, limits.max_body_bytes, limits.body_timeout, admit).await {
         Ok(body) => body,
-        Err(answer) => return answer,
+        Err(BodyProblem::Refused) => return response::of_error(&version.out_of_memory()),
+        Err(problem) => return problem.answer(),
     };
-    let request = match request::encode(head, &parameters, body).await {
+    let long = body.len() > LONG_BODY;
+    let encode = request::encode(head, &parameters, body);
+    let encoded = if long { block_in_place(|| Handle::current().block_on(encode)) } else { encode.await };
+    let request = match encoded {
         Ok(request) => request,
         Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
     };
-    let called = version.call(endpoint, &request).await;
+    let called = version.call(endpoint, request).await;
     let note = |problem: &dyn std::fmt::Display| {
         let (method, version) = (&head.method, version.label().to_str().unwrap_or_default());
         tracing::warn!(service, version, "{method} {path}: {problem}");
     };
     match called {
-        Ok(Ok(answer)) => response::of_handler(answer),
+        Ok(Ok(answer)) => {
+            // What a client is slow to take is still the version's.
+            let bytes = answer.body.len();
+            if bytes > LONG_BODY && !room.grow(bytes as u64) {
+                return response::of_error(&version.out_of_memory());
+            }
+            response::of_handler(answer, (bytes > LONG_BODY).then_some(room))
+        }
         Ok(Err(failure)) => {
             note(&failure.error);
             response::of_failure(&failure)

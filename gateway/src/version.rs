@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
-use titan_sdk::budget::Budget;
+use titan_sdk::budget::{Budget, Charge};
 use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
 use titan_sdk::manifest::{Auth, Config};
 
 use crate::endpoints::{Endpoints, Match};
+use crate::lanes::Lanes;
 use crate::loader::{LoadError, Parts};
 use crate::pace::CpuShare;
 use crate::pool::{Plan, Pool, PoolError};
@@ -21,6 +22,7 @@ pub(crate) struct Version {
     endpoints: Endpoints,
     auth: Auth,
     timeout: Duration,
+    budget: Arc<Budget>,
     pool: Arc<Pool>,
 }
 
@@ -29,7 +31,12 @@ impl Version {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub(crate) async fn new(number: u64, parts: Parts, max_waiting: usize) -> Result<Version, LoadError> {
+    pub(crate) async fn new(
+        number: u64,
+        parts: Parts,
+        max_waiting: usize,
+        lanes: Arc<Lanes>,
+    ) -> Result<Version, LoadError> {
         let Parts { program, graphs, manifest } = parts;
         let endpoints = Endpoints::new(&manifest.endpoints).map_err(LoadError::Endpoints)?;
         let config = &manifest.config;
@@ -37,17 +44,30 @@ impl Version {
         let bytes = graphs.values().map(|graph| graph.weight_bytes()).sum();
         let memory = LoadError::Memory { limit: config.memory, weights: bytes };
         let Some(weights) = budget.charge(bytes) else { return Err(memory) };
-        let limits =
-            Limits { budget, graphs: Arc::new(graphs), pace: pace(config), log: log(&manifest.service, number) };
+        let limits = Limits {
+            budget: Arc::clone(&budget),
+            graphs: Arc::new(graphs),
+            pace: pace(config),
+            log: log(&manifest.service, number),
+        };
         let cores = config.cpu.ceil() as usize;
-        let plan = Plan { program, limits, weights, state: config.state, cores, max_waiting };
+        let plan = Plan {
+            program,
+            limits,
+            weights,
+            state: config.state,
+            cores,
+            max_waiting,
+            lanes,
+            endpoints: manifest.endpoints.len(),
+        };
         let pool = Pool::new(plan).await.map_err(|error| match error {
             CallError::OutOfMemory { .. } => memory,
             full @ CallError::Full => LoadError::Full(full),
             error => LoadError::Start(error),
         })?;
         let timeout = Duration::from_millis(config.timeout_ms);
-        Ok(Version { label: label(number), endpoints, auth: config.auth, timeout, pool })
+        Ok(Version { label: label(number), endpoints, auth: config.auth, timeout, budget, pool })
     }
 
     /// Its name as a header value: `v1`.
@@ -65,11 +85,26 @@ impl Version {
         self.endpoints.find(method, path)
     }
 
+    /// Whether a request would be turned away now, since too many wait already.
+    pub(crate) fn busy(&self) -> Option<PoolError> {
+        self.pool.busy()
+    }
+
+    /// Room in the version's memory for what a request sends and is sent; none taken yet.
+    pub(crate) fn room(&self) -> Charge {
+        self.budget.nothing()
+    }
+
+    /// That there is no more room.
+    pub(crate) fn out_of_memory(&self) -> PoolError {
+        CallError::OutOfMemory { limit: self.budget.limit() }.into()
+    }
+
     /// Answers a `REQUEST`, as soon as it is this request's turn.
     ///
     /// # Errors
     /// See [`PoolError`].
-    pub(crate) async fn call(&self, endpoint: usize, request: &str) -> Result<Result<Response, Failure>, PoolError> {
+    pub(crate) async fn call(&self, endpoint: usize, request: String) -> Result<Result<Response, Failure>, PoolError> {
         self.pool.call(endpoint, request, self.timeout).await
     }
 }

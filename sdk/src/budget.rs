@@ -40,6 +40,11 @@ impl Budget {
         self.peak.load(Ordering::Relaxed)
     }
 
+    /// A charge of no bytes yet.
+    pub fn nothing(self: &Arc<Self>) -> Charge {
+        Charge { budget: Arc::clone(self), bytes: 0 }
+    }
+
     /// Takes `bytes`, or nothing at all if that would exceed the limit.
     pub fn charge(self: &Arc<Self>, bytes: u64) -> Option<Charge> {
         self.take(bytes).then(|| Charge { budget: Arc::clone(self), bytes })

@@ -5,16 +5,24 @@
 //! when it would not fit. This module knows nothing of Wasm beyond wasi-nn's backend traits.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::task::block_in_place;
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::{OutletId, SymbolValues};
 use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id, NamedTensor};
 use wasmtime_wasi_nn::wit::TensorType;
 use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
 use crate::budget::Budget;
+
+/// A computation expected to take longer lets the other tasks of its thread go on elsewhere: handing them over takes
+/// tens of microseconds.
+const LONG: Duration = Duration::from_millis(1);
 
 /// An ONNX model, optimised and ready to run on any batch size. Shared by all instances of a version.
 #[derive(Debug)]
@@ -26,6 +34,8 @@ pub struct Graph {
     weight_bytes: u64,
     /// Bytes of the values alive at once where most are, in terms of the symbolic dimensions.
     peak: TDim,
+    /// Nanoseconds of the last computation for every byte of its inputs; the largest number before the first.
+    pace: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -48,6 +58,9 @@ pub enum InferenceError {
     /// The computation failed.
     #[error("the model failed: {0}")]
     Run(String),
+    /// The call's time was over before the last layer.
+    #[error("the prediction was broken off after the handler's timeout")]
+    Timeout,
     /// The computation would exceed the version's memory.
     #[error("out of memory: the prediction needs about {needed} bytes, over the version's limit of {limit}")]
     OutOfMemory {
@@ -83,7 +96,7 @@ impl Graph {
         let weight_bytes = weight_bytes(&model);
         let peak = peak_bytes(&model)?;
         let plan = model.into_runnable()?;
-        Ok(Graph { plan, inputs, outputs, weight_bytes, peak })
+        Ok(Graph { plan, inputs, outputs, weight_bytes, peak, pace: AtomicU64::new(u64::MAX) })
     }
 
     /// Bytes of the model's constants.
@@ -96,7 +109,12 @@ impl Graph {
         self.inputs.iter().map(|port| port.name.as_str())
     }
 
-    fn run(&self, inputs: Vec<NamedTensor>, budget: &Arc<Budget>) -> Result<Vec<NamedTensor>, InferenceError> {
+    fn run(
+        &self,
+        inputs: Vec<NamedTensor>,
+        budget: &Arc<Budget>,
+        deadline: &Deadline,
+    ) -> Result<Vec<NamedTensor>, InferenceError> {
         let mut symbols = SymbolValues::default();
         let mut values = tvec!();
         let mut bytes = 0u64;
@@ -113,9 +131,67 @@ impl Graph {
         let Some(_charge) = budget.charge(needed) else {
             return Err(InferenceError::OutOfMemory { needed, limit: budget.limit() });
         };
-        let results = self.plan.run(values).map_err(|e| InferenceError::Run(one_line(&e)))?;
+        let start = Instant::now();
+        let expected = Duration::from_nanos(self.pace.load(Ordering::Relaxed).saturating_mul(bytes));
+        let compute = || self.compute(values, deadline.get());
+        let results = if expected > LONG && may_block() { block_in_place(compute) } else { compute() };
+        if let Ok(nanoseconds) = u64::try_from(start.elapsed().as_nanos()) {
+            self.pace.store(nanoseconds / bytes.max(1), Ordering::Relaxed);
+        }
+        let results = results.map_err(|e| {
+            if e.is::<Late>() {
+                deadline.broke.store(true, Ordering::Relaxed);
+                return InferenceError::Timeout;
+            }
+            InferenceError::Run(one_line(&e))
+        })?;
         self.outputs.iter().zip(results).map(|(name, value)| named(name, &value)).collect()
     }
+
+    /// Layer by layer, as long as there is time.
+    fn compute(&self, values: TVec<TValue>, deadline: Option<Instant>) -> TractResult<TVec<TValue>> {
+        self.plan.spawn()?.run_plan_with_eval(values, |context, state, node, inputs| {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Err(Late.into());
+            }
+            eval(context, state, node, inputs)
+        })
+    }
+}
+
+/// When an instance's running call must have ended.
+#[derive(Debug, Default)]
+pub struct Deadline {
+    at: Mutex<Option<Instant>>,
+    /// Whether a computation was broken off since `at` was set.
+    broke: AtomicBool,
+}
+
+impl Deadline {
+    /// For a call that begins.
+    pub fn set(&self, at: Instant) {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        self.broke.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a computation of the call was broken off.
+    pub fn broke(&self) -> bool {
+        self.broke.load(Ordering::Relaxed)
+    }
+
+    fn get(&self) -> Option<Instant> {
+        *self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The deadline passed between two layers.
+#[derive(Debug, thiserror::Error)]
+#[error("the deadline has passed")]
+struct Late;
+
+/// Whether the thread's other tasks can go on elsewhere.
+fn may_block() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 impl Port {
@@ -235,17 +311,19 @@ pub struct Registry(HashMap<String, wasmtime_wasi_nn::Graph>);
 
 impl Registry {
     /// Binds `graphs` to `budget`. `out_of_memory` is set when a computation is refused for want of memory, so that the host can
-    /// tell this failure from the guest's own, whatever the guest makes of the error.
+    /// tell this failure from the guest's own, whatever the guest makes of the error. No computation goes on after `deadline`.
     pub fn new(
         graphs: &HashMap<String, Arc<Graph>>,
         budget: &Arc<Budget>,
         out_of_memory: &Arc<AtomicBool>,
+        deadline: &Arc<Deadline>,
     ) -> Registry {
         let bind = |graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
             Box::new(Bound {
                 graph: Arc::clone(graph),
                 budget: Arc::clone(budget),
                 out_of_memory: Arc::clone(out_of_memory),
+                deadline: Arc::clone(deadline),
             })
         };
         Registry(graphs.iter().map(|(name, graph)| (name.clone(), bind(graph).into())).collect())
@@ -267,6 +345,7 @@ struct Bound {
     graph: Arc<Graph>,
     budget: Arc<Budget>,
     out_of_memory: Arc<AtomicBool>,
+    deadline: Arc<Deadline>,
 }
 
 impl BackendGraph for Bound {
@@ -287,7 +366,7 @@ impl BackendExecutionContext for Bound {
 
     fn compute(&mut self, inputs: Option<Vec<NamedTensor>>) -> Result<Option<Vec<NamedTensor>>, BackendError> {
         let inputs = inputs.ok_or_else(witx_only)?;
-        let outputs = self.graph.run(inputs, &self.budget).inspect_err(|error| {
+        let outputs = self.graph.run(inputs, &self.budget, &self.deadline).inspect_err(|error| {
             if matches!(error, InferenceError::OutOfMemory { .. }) {
                 self.out_of_memory.store(true, Ordering::Relaxed);
             }

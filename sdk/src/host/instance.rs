@@ -10,6 +10,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use wasmtime::component::{ComponentType, Lift, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
+use super::cpu::{CpuTime, thread_cpu_time};
 use super::limits::{Limits, Pace};
 use super::runtime::Program;
 use super::state::Host;
@@ -62,6 +63,8 @@ type Endpoint = TypedFunc<(&'static str,), (Result<Response, Failure>,)>;
 pub struct Instance {
     store: Store<Host>,
     endpoints: Vec<Endpoint>,
+    /// Of the call that runs or ran last.
+    cpu_time: Arc<CpuTime>,
 }
 
 impl Instance {
@@ -73,12 +76,17 @@ impl Instance {
         let typed = |store: &mut Store<Host>, index| instance.get_typed_func(store, index);
         let endpoints = program.exports.iter().map(|index| typed(&mut store, index)).collect::<Result<_, _>>();
         let endpoints = endpoints.map_err(|e| call_error(store.data(), &e))?;
-        Ok(Instance { store, endpoints })
+        Ok(Instance { store, endpoints, cpu_time: Arc::default() })
     }
 
     /// Bytes of linear memory, most of them shared with the heap image until they are written.
     pub fn memory_bytes(&self) -> u64 {
         self.store.data().memory_bytes()
+    }
+
+    /// CPU time of the call that runs or ran last, inference included. To be had before the call, and read while it runs.
+    pub fn cpu_time(&self) -> Arc<CpuTime> {
+        Arc::clone(&self.cpu_time)
     }
 
     /// Calls endpoint number `endpoint` (in the manifest's order) with a `REQUEST`, JSON as DESIGN.md's conventions say. `limit` bounds the
@@ -95,12 +103,20 @@ impl Instance {
         let Some(function) = self.endpoints.get(endpoint).copied() else {
             return Err(CallError::Trap(format!("the component has no endpoint number {endpoint}")));
         };
-        self.store.data().take_out_of_memory();
+        let host = self.store.data();
+        host.take_out_of_memory();
+        host.deadline.set(Clock::now() + limit);
         self.store.set_epoch_deadline(1);
-        let pace = Arc::clone(&self.store.data().pace);
-        let call = Paced::new(function.call_async(&mut self.store, (request,)), pace);
+        self.cpu_time.reset();
+        let (pace, cpu_time) = (Arc::clone(&self.store.data().pace), Arc::clone(&self.cpu_time));
+        let call =
+            Paced { call: Box::pin(function.call_async(&mut self.store, (request,))), pace, cpu_time, pause: None };
         let result = timeout(limit, call).await.map_err(|_| CallError::Timeout)?;
         let host = self.store.data();
+        // A guest whose inference was broken off may have made an answer of that.
+        if host.deadline.broke() {
+            return Err(CallError::Timeout);
+        }
         match result {
             // A guest that was refused memory and answered all the same has coped with it.
             Ok((Ok(response),)) => {
@@ -129,13 +145,8 @@ fn call_error(host: &Host, error: &wasmtime::Error) -> CallError {
 struct Paced<F> {
     call: Pin<Box<F>>,
     pace: Arc<dyn Pace>,
+    cpu_time: Arc<CpuTime>,
     pause: Option<Pin<Box<Sleep>>>,
-}
-
-impl<F: Future> Paced<F> {
-    fn new(call: F, pace: Arc<dyn Pace>) -> Self {
-        Paced { call: Box::pin(call), pace, pause: None }
-    }
 }
 
 impl<F: Future> Future for Paced<F> {
@@ -148,9 +159,12 @@ impl<F: Future> Future for Paced<F> {
             }
             self.pause = None;
         }
-        let start = Clock::now();
+        // Not wall time: on a busy machine a slice lasts longer than it uses a processor.
+        let start = thread_cpu_time();
         let polled = self.call.as_mut().poll(context);
-        let pause = self.pace.ran(start.elapsed());
+        let slice = thread_cpu_time().saturating_sub(start);
+        self.cpu_time.add(slice);
+        let pause = self.pace.ran(slice);
         // What a finished call still owes is paid by the version's next one: the answer is not held back.
         if polled.is_pending() && !pause.is_zero() {
             let mut timer = Box::pin(sleep(pause));

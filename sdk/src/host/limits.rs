@@ -30,7 +30,7 @@ impl Limits {
 
 /// Decides how fast a guest may run.
 pub trait Pace: Send + Sync {
-    /// Told that the guest ran for `slice`, about every 5 ms and at the end of a call; answers how long it must now pause.
+    /// Told that the guest used `slice` of CPU time, about every 5 ms and at the end of a call; answers how long it must now pause.
     fn ran(&self, slice: Duration) -> Duration;
 }
 

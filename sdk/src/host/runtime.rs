@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
@@ -204,6 +205,8 @@ fn config(options: &RuntimeOptions) -> Config {
         .max_tables_per_component(2)
         .table_elements(40_000)
         .total_stacks(instances)
+        // Slots that no instance is in, but which keep pages of their last one for the next of its program.
+        .max_unused_warm_slots(available_parallelism().map_or(1, |cores| cores.get() as u32 * 2))
         .max_memory_size(usize::try_from(options.max_memory).unwrap_or(usize::MAX))
         .max_core_instance_size(4 << 20)
         .max_component_instance_size(4 << 20)

@@ -12,7 +12,7 @@ use wasmtime_wasi_nn::wit::{WasiNnCtx, WasiNnView};
 use super::limits::{Limits, Pace};
 use super::log::LogStream;
 use crate::budget::{Budget, Charge};
-use crate::inference;
+use crate::inference::{self, Deadline};
 
 /// The engine's function table has about 20,000 entries and never grows.
 const TABLE_ELEMENTS: usize = 200_000;
@@ -28,13 +28,16 @@ pub struct Host {
     /// Whether memory was refused since the call began. The guest may hide its failure, the host must not.
     out_of_memory: Arc<AtomicBool>,
     pub(super) pace: Arc<dyn Pace>,
+    /// When the running call must have ended; models break off their work then.
+    pub(super) deadline: Arc<Deadline>,
 }
 
 impl Host {
     /// The data of a new instance.
     pub fn new(limits: Limits) -> Host {
         let out_of_memory = Arc::new(AtomicBool::new(false));
-        let registry = inference::Registry::new(&limits.graphs, &limits.budget, &out_of_memory);
+        let deadline = Arc::default();
+        let registry = inference::Registry::new(&limits.graphs, &limits.budget, &out_of_memory, &deadline);
         // No arguments, environment, preopened folder or network: the builder's default is nothing.
         let wasi = WasiCtxBuilder::new().stderr(LogStream(limits.log)).build();
         Host {
@@ -45,6 +48,7 @@ impl Host {
             memory: None,
             out_of_memory,
             pace: limits.pace,
+            deadline,
         }
     }
 

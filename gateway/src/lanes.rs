@@ -1,0 +1,124 @@
+//! Two lanes: short work runs where requests are read and answered, long work on threads of lower priority, so that a handler
+//! which computes for seconds costs its neighbours neither a thread nor their turn on a processor.
+//!
+//! Nobody says beforehand how long a handler will run. A call begins in the fast lane unless the endpoint's last one was long,
+//! and is moved over when it has used [`SHORT`] of CPU time. What is run, this module does not know.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use rustix::process::setpriority_process;
+use titan_sdk::host::CpuTime;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::{AbortHandle, JoinError};
+
+/// CPU time after which a call is long.
+const SHORT: Duration = Duration::from_millis(4);
+/// The nice value of the slow lane: a thread of it gets a tenth of the time of one that is in the fast lane, when both want it.
+const NICE: i32 = 10;
+
+/// A call on its way.
+pub(crate) type Call<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// The slow lane; the fast one is the runtime that polls [`Lanes::run`].
+pub(crate) struct Lanes {
+    /// None only while it is dropped.
+    slow: Option<Runtime>,
+}
+
+/// Whether calls of one kind were long when last seen.
+#[derive(Debug, Default)]
+pub(crate) struct History(AtomicBool);
+
+impl Lanes {
+    /// Starts the slow lane with a thread a core.
+    ///
+    /// # Errors
+    /// The system refuses threads.
+    pub(crate) fn new() -> io::Result<Lanes> {
+        let lower = || {
+            // On Linux this is the calling thread's own priority. Without it the lane is a second pool, which still helps.
+            let _ = setpriority_process(None, NICE);
+        };
+        let slow = Builder::new_multi_thread()
+            .worker_threads(available_parallelism().map_or(1, usize::from))
+            .thread_name("titan-slow")
+            .on_thread_start(lower)
+            .enable_time()
+            .build()?;
+        Ok(Lanes { slow: Some(slow) })
+    }
+
+    /// Runs `call`, whose CPU time so far is in `used`, and remembers in `history` whether it was long. Dropping the future
+    /// drops the call, in whichever lane it is.
+    ///
+    /// # Errors
+    /// The call panicked in the slow lane, or the gateway stops.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        history: &History,
+        used: &CpuTime,
+        mut call: Call<T>,
+    ) -> Result<T, JoinError> {
+        if !history.0.load(Ordering::Relaxed) {
+            let polled = poll_fn(|context| match call.as_mut().poll(context) {
+                Poll::Ready(value) => Poll::Ready(Some(value)),
+                Poll::Pending if used.get() > SHORT => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            if let Some(value) = polled.await {
+                history.note(used);
+                return Ok(value);
+            }
+        }
+        let value = self.slowly(call).await?;
+        history.note(used);
+        Ok(value)
+    }
+
+    /// Runs work in the slow lane from the start. Dropping the future drops the work.
+    ///
+    /// # Errors
+    /// As [`Lanes::run`].
+    pub(crate) async fn slowly<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let Some(slow) = &self.slow else { return tokio::spawn(work).await };
+        let task = slow.spawn(work);
+        let _abort = Abort(task.abort_handle());
+        task.await
+    }
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        // A runtime must not wait for its threads inside another.
+        if let Some(slow) = self.slow.take() {
+            slow.shutdown_background();
+        }
+    }
+}
+
+impl History {
+    fn note(&self, used: &CpuTime) {
+        let long = used.get() > SHORT;
+        // Read far more often than it changes.
+        if self.0.load(Ordering::Relaxed) != long {
+            self.0.store(long, Ordering::Relaxed);
+        }
+    }
+}
+
+struct Abort(AbortHandle);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

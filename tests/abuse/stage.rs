@@ -1,0 +1,146 @@
+//! What an attack happens on: a gateway with the neighbour and the services that attack from inside; and what attackers share.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::support::{Answer, Gateway, notebook};
+
+/// A gateway under attack.
+pub struct Stage {
+    pub gateway: Gateway,
+    /// Of one measurement.
+    pub duration: Duration,
+    _folder: TempDir,
+}
+
+/// Bytes that [`Stage::set`] gives each attacking version.
+pub const MEMORY: u64 = 256_000_000;
+
+impl Stage {
+    /// Starts a gateway and deploys everything that attacks need.
+    pub fn set() -> Stage {
+        raise_file_limit();
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = Gateway::start(&folder.path().join("data"));
+        let deploy = |name: &str, cells: &[&str]| {
+            let file = notebook::write(folder.path(), name, cells);
+            gateway.run(&["deploy", file.to_str().unwrap()]);
+        };
+        deploy("neighbour", &["# GET /fine\nprint('fine')"]);
+        for (name, cells) in crate::handlers::SERVICES {
+            deploy(name, cells);
+        }
+        let seconds = std::env::var("TITAN_ABUSE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
+        Stage { gateway, duration: Duration::from_secs_f64(seconds), _folder: folder }
+    }
+
+    /// Where services are served.
+    pub fn services(&self) -> SocketAddr {
+        self.gateway.url.trim_start_matches("http://").parse().unwrap()
+    }
+
+    /// Sends requests from `threads` threads until told to stop, and counts the statuses.
+    pub fn hammer(&self, threads: usize, stop: &AtomicBool, request: impl Fn() -> Answer + Sync) -> Statuses {
+        let all = std::thread::scope(|scope| {
+            let attack = || {
+                lower_priority();
+                let mut statuses = Statuses::default();
+                while !stop.load(Ordering::Relaxed) {
+                    statuses.count(request().status);
+                }
+                statuses
+            };
+            let running: Vec<_> = (0..threads).map(|_| scope.spawn(attack)).collect();
+            running.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+        });
+        all.into_iter().fold(Statuses::default(), Statuses::and)
+    }
+
+    /// Bytes of resident memory of the gateway that are its own: not those of mapped files.
+    pub fn resident(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.gateway.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
+    /// CPU time of the gateway.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.gateway.pid())).unwrap();
+        // The fields after the command's name, which may hold spaces: user and system time are the 12th and 13th of them.
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
+    }
+
+    /// The largest resident memory while `during` runs.
+    pub fn peak_resident<T>(&self, during: impl FnOnce() -> T) -> (T, u64) {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let watch = scope.spawn(|| {
+                let mut peak = self.resident();
+                while !done.load(Ordering::Relaxed) {
+                    peak = peak.max(self.resident());
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                peak
+            });
+            let value = during();
+            done.store(true, Ordering::Relaxed);
+            (value, watch.join().unwrap())
+        })
+    }
+
+    /// The attackers' own services answer well-meant requests again.
+    pub fn still_sound(&self) {
+        for (name, _) in crate::handlers::SERVICES {
+            let answer = self.gateway.get(&format!("/{name}/fine"));
+            assert_eq!((answer.status, answer.body.as_str()), (200, "fine\n"), "{name}");
+        }
+    }
+}
+
+/// How often each status was answered.
+#[derive(Clone, Debug, Default)]
+pub struct Statuses(BTreeMap<u16, usize>);
+
+impl Statuses {
+    pub fn count(&mut self, status: u16) {
+        *self.0.entry(status).or_default() += 1;
+    }
+
+    pub fn and(mut self, other: Statuses) -> Statuses {
+        for (status, count) in other.0 {
+            *self.0.entry(status).or_default() += count;
+        }
+        self
+    }
+
+    pub fn of(&self, status: u16) -> usize {
+        self.0.get(&status).copied().unwrap_or(0)
+    }
+
+    /// The counts as text; there must be some, and of these statuses alone.
+    pub fn only(&self, allowed: &[u16]) -> String {
+        assert!(!self.0.is_empty() && self.0.keys().all(|status| allowed.contains(status)), "{self:?}");
+        let counts: Vec<_> = self.0.iter().map(|(status, count)| format!("{status} x {count}")).collect();
+        counts.join(", ")
+    }
+}
+
+/// Attackers run on this machine too: they must not take the processors from the load that is measured.
+pub fn lower_priority() {
+    // A machine that refuses measures a little worse.
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
+/// Attacks open thousands of connections, from this one process.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
