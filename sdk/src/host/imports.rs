@@ -7,12 +7,15 @@ use wasmtime::component::Component;
 use crate::engine;
 use crate::wit;
 
+/// What the exports' types are named after; types give nothing to call.
+const TYPES: &str = "titan:service/types@0.1.0";
+
 /// # Errors
 /// The first import that is none of the world's.
 pub(super) fn check(engine: &Engine, component: &Component) -> Result<(), String> {
     let ty = component.component_type();
     let mut imports = ty.imports(engine).map(|(name, _)| name);
-    match imports.find(|name| *name != engine::IMPORT && !world().any(|known| known == *name)) {
+    match imports.find(|name| !matches!(*name, engine::IMPORT | TYPES) && !world().any(|known| known == *name)) {
         Some(name) => Err(format!("it imports {name:?}, which no service can reach")),
         None => Ok(()),
     }
@@ -42,7 +45,12 @@ mod tests {
 
     #[test]
     fn only_what_the_world_offers_may_be_imported() {
-        for good in ["", r#"(import "wasi:io/poll@0.2.0" (instance))"#, r#"(import "titan-engine" (core module))"#] {
+        for good in [
+            "",
+            r#"(import "titan:service/types@0.1.0" (instance))"#,
+            r#"(import "wasi:io/poll@0.2.0" (instance))"#,
+            r#"(import "titan-engine" (core module))"#,
+        ] {
             checked(good).unwrap();
         }
         for (bad, named) in [
