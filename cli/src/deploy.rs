@@ -13,6 +13,7 @@ use titan_sdk::manifest::Manifest;
 
 use crate::args::DeployArgs;
 use crate::compile::{self, timing};
+use crate::deployer;
 use crate::progress::Bars;
 
 /// A bundle is a zstd frame and begins with its magic number; no notebook does.
@@ -28,7 +29,7 @@ struct Upload {
 }
 
 pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
-    let (client, progress) = (args.target.client()?, Bars::new());
+    let (client, progress) = (args.target.client()?.deploying_as(deployer::name()), Bars::new());
     let bundle = read_bundle(&args.source)
         .map_err(|cause| anyhow!("{} cannot be read ({cause}): check the path", args.source.display()))?;
     let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;

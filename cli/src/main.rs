@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod delete;
 mod deploy;
+mod deployer;
 mod exit;
 mod gateway;
 mod key;

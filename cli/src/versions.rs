@@ -14,19 +14,20 @@ pub fn run(args: &VersionsArgs) -> anyhow::Result<()> {
     let text = if args.format.json {
         serde_json::to_string_pretty(&Versions { versions })?
     } else {
-        let heading = ["VERSION", "STATE", "DEPLOYED", "SIZE", "IMAGE", "CPU", "MEMORY", "ENDPOINTS"];
+        let heading = ["VERSION", "STATE", "DEPLOYED", "BY", "SIZE", "IMAGE", "CPU", "MEMORY", "ENDPOINTS"];
         table(heading, versions.into_iter().map(row))
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
 
-fn row(version: Version) -> [String; 8] {
+fn row(version: Version) -> [String; 9] {
     let endpoints = version.endpoints.iter().map(|endpoint| format!("{} {}", endpoint.method, endpoint.path));
     [
         version.version,
         version.state.to_string(),
         time(version.deployed_at),
+        version.deployed_by.unwrap_or_default(),
         size(version.size),
         version.config.image,
         version.config.cpu.to_string(),

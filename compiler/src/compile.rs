@@ -73,6 +73,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     let entry = |model: &FrozenModel| Model {
         name: model.name.clone(),
         part: part(&format!("models/{}.onnx", model.name), &model.onnx),
+        shapes: graphs[&model.name].shapes().clone(),
     };
     let choice = settled(notebook.settings.state, choice);
     let config = Config { state: choice.mode, ..notebook.settings.config };
@@ -83,7 +84,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         engine,
         component: &component,
         endpoints: &endpoints,
-        graphs,
+        graphs: graphs.clone(),
         config: &config,
     };
     let findings = parity::check(&subject, &answers, &options.interrupt)?;

@@ -13,7 +13,7 @@ use titan_sdk::budget::Budget;
 use titan_sdk::engine::Engine;
 use titan_sdk::host::{Limits, Program, Response, Runtime};
 use titan_sdk::inference::Graph;
-use titan_sdk::manifest::{Config, Endpoint, Outcome, Parity};
+use titan_sdk::manifest::{self, Config, Endpoint, MAX_ANSWER, Outcome, Parity};
 
 use crate::answers::{Answer, KernelAnswers};
 use crate::comparison::{rearranged, same};
@@ -74,7 +74,10 @@ pub(crate) fn check(
                 None => Finding::not_checkable("the notebook's Python ended before it answered"),
                 Some(kernel) => match unanswered(kernel) {
                     Some(reason) => Finding::not_checkable(reason),
-                    None => judge(kernel, &answer(&program, number, &kernel.request, &limits, timeout).await),
+                    None => {
+                        let ours = answer(&program, number, &kernel.request, &limits, timeout).await;
+                        judge(kernel, &ours).with(kept(&ours))
+                    }
                 },
             };
             findings.push(finding.of(endpoint));
@@ -109,11 +112,16 @@ fn label(endpoint: &Endpoint) -> String {
 
 impl Finding {
     fn new(outcome: Outcome, difference: Option<String>) -> Finding {
-        Finding { parity: Parity { endpoint: String::new(), outcome }, difference }
+        Finding { parity: Parity { endpoint: String::new(), outcome, answer: None }, difference }
     }
 
     fn not_checkable(reason: impl Into<String>) -> Finding {
         Finding::new(Outcome::NotCheckable { reason: reason.into() }, None)
+    }
+
+    fn with(mut self, answer: Option<manifest::Answer>) -> Finding {
+        self.parity.answer = answer;
+        self
     }
 
     fn of(mut self, endpoint: &Endpoint) -> Finding {
@@ -130,6 +138,13 @@ async fn answer(program: &Program, endpoint: usize, request: &str, limits: &Limi
         Ok(Err(failure)) => Answer::Raised(failure.error),
         Err(error) => Answer::Raised(error.to_string()),
     }
+}
+
+/// An answer as the manifest keeps it, if it is short text.
+fn kept(answer: &Answer) -> Option<manifest::Answer> {
+    let Answer::Response(Response { status, body, .. }) = answer else { return None };
+    let body = str::from_utf8(body).ok().filter(|body| body.len() <= MAX_ANSWER)?;
+    Some(manifest::Answer { status: *status, body: body.into() })
 }
 
 /// Why the kernel has no answer to compare with, if so.

@@ -1,33 +1,36 @@
-//! The admin listener's requests: the table in [`titan_sdk::api`], over [`Control`].
+//! The admin listener's requests: the table in [`titan_sdk::api`], over [`Control`], and the dashboard at `/`.
 //!
 //! Who may call what is settled before a call begins: a token's role against the one that the table of calls asks for. Where the
 //! gateway asks for no token, on loopback, it trusts the machine's users, but not the web pages they visit. A page can make a
 //! browser send requests to loopback, under a foreign `Origin` or, by DNS rebinding, a foreign `Host`; both are refused.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, HOST, ORIGIN, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
-use titan_sdk::api::{Gateway, Prune, Rollback};
+use titan_sdk::api::{DEPLOYER, Gateway, MAX_DEPLOYER, Prune, Rollback};
 use titan_sdk::bundle::BundleError;
 use tokio::task::spawn_blocking;
 
 use crate::access::{Access, AccessError, refusal};
 use crate::calls::{self, Call, Found};
 use crate::control::{Control, ControlError};
+use crate::dashboard::{assets, changes, trial};
 use crate::incoming;
 use crate::loader::LoadError;
 use crate::options::Limits;
+use crate::request;
 use crate::response::{self, Answer, error};
 use crate::store::StoreError;
 
@@ -49,6 +52,11 @@ impl Admin {
         let (head, body) = request.into_parts();
         if let Some(refusal) = foreign(&head, self.loopback) {
             return error(StatusCode::FORBIDDEN, refusal);
+        }
+        if head.method == Method::GET
+            && let Some(page) = assets::answer(&head)
+        {
+            return page;
         }
         // Before anything is told of what is there.
         let caller = match self.access.caller(&head.headers) {
@@ -76,7 +84,7 @@ impl Admin {
         if needs > Role::Read {
             tracing::info!(by = caller.token.as_deref(), "{} {path}", head.method);
         }
-        self.call(call, first, second, caller, body).await.unwrap_or_else(|refusal| refusal)
+        self.call(call, first, second, caller, head, body).await.unwrap_or_else(|refusal| refusal)
     }
 
     fn about(&self, caller: Caller) -> Gateway {
@@ -95,6 +103,7 @@ impl Admin {
         first: &str,
         second: &str,
         caller: Caller,
+        head: &Parts,
         body: Incoming,
     ) -> Result<Answer, Answer> {
         let control = &self.control;
@@ -104,8 +113,24 @@ impl Admin {
             Call::Service => of(control.service(first).await),
             Call::RemoveService => gone(control.remove_service(first).await),
             Call::Versions => of(control.versions(first).await),
-            Call::Deploy => self.deploy(first, body).await?,
+            Call::Deploy => self.deploy(first, caller, head, body).await?,
+            Call::Version => of(control.version(first, second).await),
             Call::RemoveVersion => gone(control.remove_version(first, second).await),
+            Call::Notebook => control.notebook(first, second).await.map_or_else(|e| of_error(&e), response::notebook),
+            Call::Cells => match query(head, "from") {
+                Some(from) => {
+                    let from = control.cells(first, &from).await;
+                    let to = control.cells(first, second).await;
+                    of(from.and_then(|from| Ok(changes::between(&from, &to?))))
+                }
+                None => of(control.cells(first, second).await),
+            },
+            Call::Try => {
+                let asked = parse(&listener::body(body, self.limits.max_body_bytes, self.limits.body_timeout).await?)?;
+                let version = control.in_memory(first, second).await.map_err(|problem| of_error(&problem))?;
+                let tried = trial::run(&version, first, asked).await;
+                response::json(StatusCode::OK, &tried.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?)
+            }
             Call::Rollback => {
                 let body = self.small(body).await?;
                 let Rollback { to } = if body.is_empty() { Rollback::default() } else { parse(&body)? };
@@ -146,10 +171,15 @@ impl Admin {
         })
     }
 
-    async fn deploy(&self, service: &str, body: Incoming) -> Result<Answer, Answer> {
+    async fn deploy(&self, service: &str, caller: Caller, head: &Parts, body: Incoming) -> Result<Answer, Answer> {
+        // A token's name was given to it by an administrator, the other by whoever deploys.
+        let by = match caller.token {
+            Some(token) => Some(token),
+            None => deployer(head).map_err(|message| error(StatusCode::BAD_REQUEST, message))?,
+        };
         let bundle = incoming::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout, |_| true);
         let bundle = bundle.await.map_err(|problem| problem.answer())?;
-        Ok(match self.control.deploy(service, bundle).await {
+        Ok(match self.control.deploy(service, bundle, by).await {
             Ok(deployed) => response::json(StatusCode::CREATED, &deployed),
             Err(problem) => of_error(&problem),
         })
@@ -176,6 +206,21 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
         let message = format!("the body is not the JSON this call takes ({cause}): see the admin API's table of calls");
         error(StatusCode::BAD_REQUEST, message)
     })
+}
+
+/// Who deploys, as they say themselves.
+fn deployer(head: &Parts) -> Result<Option<String>, String> {
+    let Some(by) = head.headers.get(DEPLOYER) else { return Ok(None) };
+    match by.to_str() {
+        Ok(name) if name.len() <= MAX_DEPLOYER => Ok(Some(name.trim().into()).filter(|name: &String| !name.is_empty())),
+        _ => Err(format!("{DEPLOYER} is not a name of at most {MAX_DEPLOYER} visible ASCII characters: shorten it")),
+    }
+}
+
+/// The first value of this name in the query.
+fn query(head: &Parts, name: &str) -> Option<String> {
+    let mut values = request::lists(head.uri.query()?.as_bytes()).swap_remove(name)?.into_iter();
+    values.next().map(Cow::into_owned)
 }
 
 fn created(name: String, secret: Result<String, ControlError>) -> Answer {
@@ -241,7 +286,7 @@ fn of_error(problem: &ControlError) -> Answer {
         ControlError::Load(LoadError::Full(_) | LoadError::Stopped) | ControlError::Stopping => {
             StatusCode::SERVICE_UNAVAILABLE
         }
-        ControlError::Load(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        ControlError::Load(_) | ControlError::Notebook { .. } => StatusCode::UNPROCESSABLE_ENTITY,
     };
     if status.is_server_error() {
         tracing::error!("{problem}");
@@ -258,9 +303,13 @@ fn foreign(head: &Parts, loopback: bool) -> Option<String> {
     }
     let origin = header(ORIGIN)?;
     let same = origin.split_once("://").is_some_and(|(_, authority)| authority == host);
-    (!same).then(|| {
-        format!("the admin API is not for web pages, this request comes from {origin:?}: use the titan command")
-    })
+    if !same {
+        let message = "the admin API is not for other web pages";
+        return Some(format!("{message}, this request comes from {origin:?}: use the titan command"));
+    }
+    // A form cannot send JSON.
+    let json = header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+    (head.method == Method::POST && !json).then(|| "a page must send JSON to change anything: set Content-Type".into())
 }
 
 /// Whether a `Host` names this machine.
@@ -301,5 +350,16 @@ mod tests {
         assert!(refused("127.0.0.1:8081", Some("http://127.0.0.1:3000"), true));
         assert!(refused("titan.internal", Some("https://evil.example"), false));
         assert!(!refused("127.0.0.1:8081", Some("http://127.0.0.1:8081"), true));
+    }
+
+    #[test]
+    fn the_dashboard_sends_json() {
+        let refused = |content_type: &str| {
+            let request = Request::post("/v1/services/a/rollback").header("host", "127.0.0.1:8081");
+            let request = request.header("origin", "http://127.0.0.1:8081").header("content-type", content_type);
+            foreign(&request.body(()).unwrap().into_parts().0, true).is_some()
+        };
+        assert!(!refused("application/json"));
+        assert!(refused("text/plain") && refused("application/x-www-form-urlencoded"));
     }
 }

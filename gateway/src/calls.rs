@@ -12,7 +12,11 @@ pub(crate) enum Call {
     RemoveService,
     Versions,
     Deploy,
+    Version,
     RemoveVersion,
+    Notebook,
+    Cells,
+    Try,
     Rollback,
     Prune,
     Snapshot,
@@ -34,14 +38,18 @@ struct Row {
     call: Call,
 }
 
-static CALLS: [Row; 17] = [
+static CALLS: [Row; 21] = [
     row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
     row(Method::GET, "/v1/services", Role::Read, Call::Services),
     row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
     row(Method::DELETE, "/v1/services/{service}", Role::Deploy, Call::RemoveService),
     row(Method::GET, "/v1/services/{service}/versions", Role::Read, Call::Versions),
     row(Method::POST, "/v1/services/{service}/versions", Role::Deploy, Call::Deploy),
+    row(Method::GET, "/v1/services/{service}/versions/{version}", Role::Read, Call::Version),
     row(Method::DELETE, "/v1/services/{service}/versions/{version}", Role::Deploy, Call::RemoveVersion),
+    row(Method::GET, "/v1/services/{service}/versions/{version}/notebook", Role::Read, Call::Notebook),
+    row(Method::GET, "/v1/services/{service}/versions/{version}/cells", Role::Read, Call::Cells),
+    row(Method::POST, "/v1/services/{service}/versions/{version}/try", Role::Deploy, Call::Try),
     row(Method::POST, "/v1/services/{service}/rollback", Role::Deploy, Call::Rollback),
     row(Method::POST, "/v1/services/{service}/prune", Role::Deploy, Call::Prune),
     row(Method::GET, "/v1/snapshot", Role::Admin, Call::Snapshot),

@@ -9,14 +9,16 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use titan_sdk::api;
 use titan_sdk::bundle::{Bundle, BundleError};
-use titan_sdk::manifest::{ManifestError, is_service_name};
+use titan_sdk::manifest::{Manifest, ManifestError, is_service_name};
+use titan_sdk::view::Cells;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::spawn_blocking;
 
 use crate::access::{Access, AccessError};
+use crate::dashboard::cells;
 use crate::loader::{LoadError, Loader, Source};
-use crate::route::Routes;
-use crate::store::{Service, Store, StoreError};
+use crate::route::{NoRoute, Routes};
+use crate::store::{self, Service, Store, StoreError};
 use crate::version::Version;
 
 /// Changes services.
@@ -79,6 +81,16 @@ pub(crate) enum ControlError {
         service: String,
         /// Its active version.
         active: u64,
+    },
+    /// What was deployed as a notebook is none that can be shown.
+    #[error("the notebook of {service:?} {version} cannot be shown ({cause}): deploy one that Jupyter can open")]
+    Notebook {
+        /// The service.
+        service: String,
+        /// The version as it was named.
+        version: String,
+        /// What is wrong with it.
+        cause: serde_json::Error,
     },
     /// The gateway's runtime is gone.
     #[error("the gateway is stopping: try again when it has started anew")]
@@ -159,7 +171,7 @@ impl Control {
     /// The store fails.
     pub(crate) async fn services(&self) -> Result<api::Services, ControlError> {
         let services = self.blocking(|store| store.services()).await?;
-        Ok(api::Services { services: services.iter().map(describe).collect() })
+        Ok(api::Services { services: services.iter().map(|service| self.describe(service)).collect() })
     }
 
     /// One service.
@@ -167,7 +179,7 @@ impl Control {
     /// # Errors
     /// There is none of that name, or the store fails.
     pub(crate) async fn service(&self, name: &str) -> Result<api::Service, ControlError> {
-        Ok(describe(&self.known(name).await?))
+        Ok(self.describe(&self.known(name).await?))
     }
 
     /// Every version of a service, oldest first.
@@ -178,35 +190,62 @@ impl Control {
         let service = self.known(name).await?;
         let owned = name.to_owned();
         let versions = self.blocking(move |store| store.versions(&owned)).await?;
-        let describe = |version: crate::store::Version| {
-            let number = version.number;
-            let state = if service.active() == Some(number) {
-                api::VersionState::Active
-            } else if self.routes.is_draining(name, number) {
-                api::VersionState::Draining
-            } else {
-                api::VersionState::Ready
-            };
-            api::Version {
-                version: format!("v{number}"),
-                state,
-                deployed_at: version.deployed_at,
-                size: version.manifest.bytes(),
-                config: version.manifest.config,
-                endpoints: version.manifest.endpoints,
-                engine: version.manifest.engine,
-                notebook_sha256: version.manifest.notebook.sha256,
-                parity: version.manifest.parity,
-            }
-        };
-        Ok(api::Versions { versions: versions.into_iter().map(describe).collect() })
+        Ok(api::Versions {
+            versions: versions.into_iter().map(|version| self.describe_version(&service, version)).collect(),
+        })
     }
 
-    /// Makes an uploaded bundle the next and active version of `service`, whatever name it was compiled under.
+    /// One version.
+    ///
+    /// # Errors
+    /// There is no such service or version, or the store fails.
+    pub(crate) async fn version(&self, service: &str, version: &str) -> Result<api::Version, ControlError> {
+        let (known, kept) = self.kept(service, version).await?;
+        Ok(self.describe_version(&known, kept))
+    }
+
+    /// A version's notebook, as it was deployed.
+    ///
+    /// # Errors
+    /// There is no such service or version, or the store fails.
+    pub(crate) async fn notebook(&self, service: &str, version: &str) -> Result<Vec<u8>, ControlError> {
+        let (_, kept) = self.kept(service, version).await?;
+        self.blocking(move |store| store.part(&kept.manifest.notebook)).await
+    }
+
+    /// The cells of a version's notebook, to look at.
+    ///
+    /// # Errors
+    /// There is no such service or version, the store fails, or the file is no notebook.
+    pub(crate) async fn cells(&self, service: &str, version: &str) -> Result<Cells, ControlError> {
+        let notebook = self.notebook(service, version).await?;
+        let cells = spawn_blocking(move || cells::read(&notebook)).await.map_err(|_| ControlError::Stopping)?;
+        let (service, version) = (service.to_owned(), version.to_owned());
+        cells.map_err(|cause| ControlError::Notebook { service, version, cause })
+    }
+
+    /// A version in memory, active or not.
+    ///
+    /// # Errors
+    /// There is no such service or version, or it does not load.
+    pub(crate) async fn in_memory(&self, service: &str, version: &str) -> Result<Arc<Version>, ControlError> {
+        let number = find(&self.known(service).await?, version)?;
+        match self.routes.loaded(service, number) {
+            Some(version) => Ok(version),
+            None => self.load(service, number).await,
+        }
+    }
+
+    /// Makes a bundle, uploaded by `by`, the next and active version of `service`, whatever name it was compiled under.
     ///
     /// # Errors
     /// A bundle that is damaged, for another engine, or does not load; a store that fails.
-    pub(crate) async fn deploy(&self, service: &str, upload: Bytes) -> Result<api::Deployed, ControlError> {
+    pub(crate) async fn deploy(
+        &self,
+        service: &str,
+        upload: Bytes,
+        by: Option<String>,
+    ) -> Result<api::Deployed, ControlError> {
         let start = Instant::now();
         if !is_service_name(service) {
             return Err(BundleError::from(ManifestError::Service(service.into())).into());
@@ -222,7 +261,7 @@ impl Control {
         let number = self.blocking(move |store| store.next_number(&name)).await?;
         let version = self.loader.load(number, Source::Bundle(Arc::clone(&bundle))).await?;
         let stored = Arc::clone(&bundle);
-        self.blocking(move |store| store.add(number, &stored)).await?;
+        self.blocking(move |store| store.add(number, &stored, by.as_deref())).await?;
         self.routes.switch(service, number, Arc::new(version));
         let load_ms = start.elapsed().as_secs_f64() * 1000.0;
         tracing::info!(service, version = number, load_ms, "deployed");
@@ -365,6 +404,56 @@ impl Control {
         known.ok_or_else(|| ControlError::UnknownService(service.into()))
     }
 
+    async fn kept(&self, service: &str, version: &str) -> Result<(Service, store::Version), ControlError> {
+        let known = self.known(service).await?;
+        let number = find(&known, version)?;
+        let name = service.to_owned();
+        let kept = self.blocking(move |store| store.version(&name, number)).await?;
+        Ok((known, kept.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?))
+    }
+
+    fn describe(&self, service: &Service) -> api::Service {
+        let name = |number| format!("v{number}");
+        let health = match self.routes.active(&service.name) {
+            Ok(_) => api::Health::Serving,
+            Err(NoRoute::Loading) => api::Health::Loading,
+            Err(_) => api::Health::NotLoaded,
+        };
+        api::Service {
+            name: service.name.clone(),
+            active: service.active().map(name),
+            health,
+            previous: service.previous().map(name),
+            versions: service.activations.len(),
+        }
+    }
+
+    fn describe_version(&self, service: &Service, version: store::Version) -> api::Version {
+        let number = version.number;
+        let state = if service.active() == Some(number) {
+            api::VersionState::Active
+        } else if self.routes.is_draining(&service.name, number) {
+            api::VersionState::Draining
+        } else {
+            api::VersionState::Ready
+        };
+        let size = version.manifest.bytes();
+        let Manifest { config, endpoints, engine, models, notebook, parity, .. } = version.manifest;
+        api::Version {
+            version: format!("v{number}"),
+            state,
+            deployed_at: version.deployed_at,
+            deployed_by: version.deployed_by,
+            size,
+            config,
+            endpoints,
+            engine,
+            models,
+            notebook_sha256: notebook.sha256,
+            parity,
+        }
+    }
+
     /// The store waits for the disk, so it is called off the threads that serve.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -372,16 +461,6 @@ impl Control {
     ) -> Result<T, ControlError> {
         let store = Arc::clone(&self.store);
         Ok(spawn_blocking(move || call(&*store)).await.map_err(|_| ControlError::Stopping)??)
-    }
-}
-
-fn describe(service: &Service) -> api::Service {
-    let name = |number| format!("v{number}");
-    api::Service {
-        name: service.name.clone(),
-        active: service.active().map(name),
-        previous: service.previous().map(name),
-        versions: service.activations.len(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
 //! | `serve` | requests to services; `endpoints`, `incoming`, `request`, `body` and `response` are its steps |
 //! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
+//! | `dashboard` | the page at `/` of the admin listener, and what it shows |
 //! | [`access`] | who may do what: tokens of the admin API, API keys of services |
 //! | `route` | which version answers: one atomic pointer a service |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
@@ -20,6 +21,7 @@ mod admin;
 mod body;
 mod calls;
 mod control;
+mod dashboard;
 mod endpoints;
 pub mod gateway;
 mod handover;

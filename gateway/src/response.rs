@@ -23,6 +23,7 @@ const MAX_FIELDS: usize = 256;
 const MAX_FIELD_BYTES: usize = 64 << 10;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NOTEBOOK: HeaderValue = HeaderValue::from_static("application/x-ipynb+json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// A value as JSON.
@@ -31,6 +32,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
         Ok(body) => with(status, JSON, body),
         Err(error) => with(StatusCode::INTERNAL_SERVER_ERROR, TEXT, error.to_string()),
     }
+}
+
+/// A notebook as it was deployed.
+pub(crate) fn notebook(bytes: Vec<u8>) -> Answer {
+    with(StatusCode::OK, NOTEBOOK, bytes)
 }
 
 /// An error as an [`ErrorBody`].

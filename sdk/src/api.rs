@@ -8,7 +8,12 @@
 //! | `DELETE /v1/services/{service}` | | 204 |
 //! | `GET /v1/services/{service}/versions` | | [`Versions`] |
 //! | `POST /v1/services/{service}/versions` | a bundle | 201, [`Deployed`] |
+//! | `GET /v1/services/{service}/versions/{version}` | | [`Version`] |
 //! | `DELETE /v1/services/{service}/versions/{version}` | | 204 |
+//! | `GET /v1/services/{service}/versions/{version}/notebook` | | the `.ipynb` file |
+//! | `GET /v1/services/{service}/versions/{version}/cells` | | [`Cells`] |
+//! | `GET /v1/services/{service}/versions/{version}/cells?from={version}` | | [`CellChanges`] |
+//! | `POST /v1/services/{service}/versions/{version}/try` | [`Try`] | [`Tried`] |
 //! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
 //! | `POST /v1/services/{service}/prune` | [`Prune`] | [`Pruned`] |
 //! | `GET /v1/snapshot` | | [`Snapshot`] |
@@ -28,6 +33,10 @@
 //! [`Tokens`]: crate::access::Tokens
 //! [`NewToken`]: crate::access::NewToken
 //! [`Created`]: crate::access::Created
+//! [`Cells`]: crate::view::Cells
+//! [`CellChanges`]: crate::view::CellChanges
+//! [`Try`]: crate::view::Try
+//! [`Tried`]: crate::view::Tried
 
 use std::collections::BTreeMap;
 
@@ -35,7 +44,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access::Caller;
-use crate::manifest::{Config, Endpoint, Parity};
+use crate::manifest::{Config, Endpoint, Model, Parity};
+
+/// The header of a deploy that says who deploys: at most [`MAX_DEPLOYER`] visible ASCII characters.
+pub const DEPLOYER: &str = "titan-deployer";
+/// Characters of [`DEPLOYER`].
+pub const MAX_DEPLOYER: usize = 128;
 
 /// The gateway itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,10 +78,24 @@ pub struct Service {
     pub name: String,
     /// The version its route points to: `v2`.
     pub active: Option<String>,
+    /// Whether it answers.
+    pub health: Health,
     /// The version a rollback without a target would return to.
     pub previous: Option<String>,
     /// How many versions are kept.
     pub versions: usize,
+}
+
+/// Whether a service answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// Its active version is loaded and answers.
+    Serving,
+    /// Its active version is being loaded; requests wait for it.
+    Loading,
+    /// Its active version could not be loaded when the gateway started; the gateway's log says why.
+    NotLoaded,
 }
 
 /// Every version of a service.
@@ -86,6 +114,9 @@ pub struct Version {
     pub state: VersionState,
     /// Milliseconds since the Unix epoch.
     pub deployed_at: u64,
+    /// Whoever deployed it, as they or their token said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deployed_by: Option<String>,
     /// Bytes of all parts.
     pub size: u64,
     /// What the notebook asked for.
@@ -94,6 +125,9 @@ pub struct Version {
     pub endpoints: Vec<Endpoint>,
     /// Digest of the engine it was compiled for.
     pub engine: String,
+    /// Its models.
+    #[serde(default)]
+    pub models: Vec<Model>,
     /// Digest of the notebook.
     pub notebook_sha256: String,
     /// How its endpoints' answers compared with the notebook's.

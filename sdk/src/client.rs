@@ -11,7 +11,7 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
 use crate::api::{
-    Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version, Versions,
+    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version, Versions,
 };
 use crate::bundle::MEDIA_TYPE;
 
@@ -22,6 +22,8 @@ pub struct Client {
     /// Without a trailing slash.
     base: String,
     credentials: Credentials,
+    /// Who deploys.
+    deployer: Option<String>,
     /// How long a gateway is asked again that is not available for the moment.
     patience: Duration,
 }
@@ -121,8 +123,16 @@ impl Client {
             agent: config.into(),
             base: url.trim_end_matches('/').into(),
             credentials,
+            deployer: None,
             patience: Duration::from_secs(30),
         }
+    }
+
+    /// Deploys under the name of `deployer`: at most [`MAX_DEPLOYER`](crate::api::MAX_DEPLOYER) visible ASCII characters.
+    /// Where the gateway knows the client by a token, it keeps the token's name instead.
+    #[must_use]
+    pub fn deploying_as(self, deployer: String) -> Client {
+        Client { deployer: Some(deployer), ..self }
     }
 
     /// Takes the first answer of a gateway that is not available for the moment.
@@ -161,7 +171,10 @@ impl Client {
     /// See [`ClientError`].
     pub fn deploy(&self, service: &str, bundle: &[u8]) -> Result<Deployed, ClientError> {
         let url = format!("{}/v1/services/{service}/versions", self.base);
-        self.json(&url, || self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE).send(bundle))
+        self.json(&url, || {
+            let request = self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE);
+            self.deployer.iter().fold(request, |request, by| request.header(DEPLOYER, by)).send(bundle)
+        })
     }
 
     /// Returns `service` to version `to`, by default to the one before the active one.

@@ -19,6 +19,7 @@ use wasmtime_wasi_nn::wit::TensorType;
 use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
 use crate::budget::Budget;
+use crate::manifest::{self, Shapes};
 
 /// A computation expected to take longer lets the other tasks of its thread go on elsewhere: handing them over takes
 /// tens of microseconds.
@@ -32,6 +33,7 @@ pub struct Graph {
     outputs: Vec<String>,
     /// Bytes of all constants.
     weight_bytes: u64,
+    shapes: Shapes,
     /// Bytes of the values alive at once where most are, in terms of the symbolic dimensions.
     peak: TDim,
     /// Nanoseconds of the last computation for every byte of its inputs; the largest number before the first.
@@ -92,16 +94,22 @@ impl Graph {
             inputs.push(Port { name: name(outlet), datum: fact.datum_type, shape: fact.shape.dims().to_vec() });
         }
         let outputs = typed.output_outlets()?.iter().map(|&outlet| name(outlet)).collect();
+        let shapes = shapes(&typed, name)?;
         let model = typed.into_optimized()?;
         let weight_bytes = weight_bytes(&model);
         let peak = peak_bytes(&model)?;
         let plan = model.into_runnable()?;
-        Ok(Graph { plan, inputs, outputs, weight_bytes, peak, pace: AtomicU64::new(u64::MAX) })
+        Ok(Graph { plan, inputs, outputs, weight_bytes, shapes, peak, pace: AtomicU64::new(u64::MAX) })
     }
 
     /// Bytes of the model's constants.
     pub fn weight_bytes(&self) -> u64 {
         self.weight_bytes
+    }
+
+    /// The model's tensors, for people.
+    pub fn shapes(&self) -> &Shapes {
+        &self.shapes
     }
 
     /// Names of the model's inputs, in order.
@@ -256,6 +264,21 @@ fn tensor_type(datum: DatumType) -> Option<TensorType> {
         DatumType::I64 => TensorType::I64,
         _ => return None,
     })
+}
+
+fn shapes(model: &TypedModel, name: impl Fn(OutletId) -> String) -> TractResult<Shapes> {
+    let tensor = |outlet: OutletId| -> TractResult<manifest::Tensor> {
+        let fact = model.outlet_fact(outlet)?;
+        let shape = fact.shape.dims().iter().map(ToString::to_string).collect();
+        Ok(manifest::Tensor { name: name(outlet), element: format!("{:?}", fact.datum_type), shape })
+    };
+    let all = |outlets: &[OutletId]| outlets.iter().map(|&outlet| tensor(outlet)).collect::<TractResult<_>>();
+    // A scalar is a setting of an operator, not a weight.
+    let weight = |outlet: &OutletId| {
+        model.outlet_fact(*outlet).is_ok_and(|fact| fact.konst.as_ref().is_some_and(|konst| konst.len() > 1))
+    };
+    let outlets = model.eval_order()?.into_iter().map(OutletId::from).filter(weight).collect::<Vec<_>>();
+    Ok(Shapes { inputs: all(model.input_outlets()?)?, outputs: all(model.output_outlets()?)?, weights: all(&outlets)? })
 }
 
 fn weight_bytes(model: &TypedModel) -> u64 {

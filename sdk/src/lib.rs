@@ -27,4 +27,5 @@ pub mod engine;
 pub mod host;
 pub mod inference;
 pub mod manifest;
+pub mod view;
 pub mod wit;

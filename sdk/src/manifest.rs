@@ -13,6 +13,9 @@ pub const FORMAT: u32 = 1;
 /// Endpoints one version may have; a notebook with more is surely generated and would make a huge world.
 pub const MAX_ENDPOINTS: usize = 1024;
 
+/// Bytes of an answer that is kept: enough for metrics, and little beside a model.
+pub const MAX_ANSWER: usize = 4096;
+
 /// A bundle's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -46,6 +49,18 @@ pub struct Parity {
     /// What came of it.
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// What the component answered, if that was text of at most [`MAX_ANSWER`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+}
+
+/// What an endpoint answered to its sample request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: String,
 }
 
 /// What came of comparing an endpoint's two answers.
@@ -164,6 +179,38 @@ pub struct Model {
     pub name: String,
     /// Its file.
     pub part: Part,
+    /// What the compiler saw in it, for people. Nothing relies on it.
+    #[serde(default, skip_serializing_if = "Shapes::is_empty")]
+    pub shapes: Shapes,
+}
+
+/// The tensors of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shapes {
+    /// What it takes, in order.
+    pub inputs: Vec<Tensor>,
+    /// What it gives, in order.
+    pub outputs: Vec<Tensor>,
+    /// Its constants, in the order in which they are used.
+    pub weights: Vec<Tensor>,
+}
+
+impl Shapes {
+    /// Whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.inputs.is_empty() && self.outputs.is_empty() && self.weights.is_empty()
+    }
+}
+
+/// A tensor's name, type and shape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tensor {
+    /// Its name in the model.
+    pub name: String,
+    /// The type of its elements: `F32`.
+    pub element: String,
+    /// Its dimensions; one that is open is a symbol, such as `N`.
+    pub shape: Vec<String>,
 }
 
 /// Why a manifest is refused.
@@ -311,7 +358,11 @@ pub(crate) mod tests {
             config: Config::default(),
             engine: sha256_hex(b"engine"),
             component: part("component.wasm", b"component"),
-            models: vec![Model { name: "model".into(), part: part("models/model.onnx", b"onnx") }],
+            models: vec![Model {
+                name: "model".into(),
+                part: part("models/model.onnx", b"onnx"),
+                shapes: Shapes::default(),
+            }],
             notebook: part("notebook.ipynb", b"{}"),
             parity: Vec::new(),
         }
@@ -352,12 +403,14 @@ pub(crate) mod tests {
         let reason = "it depends on time".into();
         let outcome = Outcome::NotCheckable { reason };
         assert_eq!(outcome.to_string(), "not checkable: it depends on time");
-        manifest.parity = vec![Parity { endpoint: "get-loss".into(), outcome }];
-        let json = serde_json::to_value(&manifest).unwrap();
-        let expected =
-            serde_json::json!([{"endpoint": "get-loss", "outcome": "not-checkable", "reason": "it depends on time"}]);
+        let answer = Some(Answer { status: 200, body: "0.25\n".into() });
+        manifest.parity = vec![Parity { endpoint: "get-loss".into(), outcome, answer }];
+        let mut json = serde_json::to_value(&manifest).unwrap();
+        let expected = serde_json::json!([{"endpoint": "get-loss", "outcome": "not-checkable", "reason": "it depends on time", "answer": {"status": 200, "body": "0.25\n"}}]);
         assert_eq!(json["parity"], expected);
-        assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest);
+        assert_eq!(serde_json::from_value::<Manifest>(json.clone()).unwrap(), manifest);
+        json["parity"][0].as_object_mut().unwrap().remove("answer");
+        assert_eq!(serde_json::from_value::<Manifest>(json).unwrap().parity[0].answer, None);
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Store for Embedded {
         Ok(record(&table, service)?.last + 1)
     }
 
-    fn add(&self, number: u64, bundle: &Bundle) -> Result<(), StoreError> {
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError> {
         let _changing = self.changing();
         let manifest = &bundle.manifest;
         let name = manifest.service.as_str();
@@ -153,7 +153,8 @@ impl Store for Embedded {
             self.blobs.put(&part.sha256, data)?;
         }
         self.blobs.sync()?;
-        let version = Version { number, deployed_at: now(), manifest: manifest.clone() };
+        let deployed_by = by.map(Into::into);
+        let version = Version { number, deployed_at: now(), deployed_by, manifest: manifest.clone() };
         self.change(|services, versions| {
             let mut record = record(services, name)?;
             if number <= record.last {
@@ -305,7 +306,7 @@ mod tests {
 
     fn deploy(store: &Embedded, service: &str, component: &[u8]) -> u64 {
         let number = store.next_number(service).unwrap();
-        store.add(number, &bundle(service, component)).unwrap();
+        store.add(number, &bundle(service, component), Some("ada@lab")).unwrap();
         number
     }
 
@@ -328,6 +329,7 @@ mod tests {
         assert_eq!((store.services().unwrap(), store.versions("a").unwrap()), before);
         let version = store.version("a", 2).unwrap().unwrap();
         assert_eq!(store.part(&version.manifest.component).unwrap(), b"2");
+        assert_eq!(version.deployed_by.as_deref(), Some("ada@lab"));
         assert_eq!(store.version("a", 3).unwrap(), None);
     }
 
@@ -361,7 +363,7 @@ mod tests {
         store.remove_service("a").unwrap();
         assert_eq!((store.services().unwrap(), store.service("a").unwrap()), (Vec::new(), None));
         assert_eq!(deploy(&store, "a", b"4"), 4);
-        assert!(matches!(store.add(4, &bundle("a", b"5")), Err(StoreError::Taken { number: 4, .. })));
+        assert!(matches!(store.add(4, &bundle("a", b"5"), None), Err(StoreError::Taken { number: 4, .. })));
     }
 
     #[test]

@@ -48,6 +48,9 @@ pub(crate) struct Version {
     pub(crate) number: u64,
     /// Milliseconds since the Unix epoch.
     pub(crate) deployed_at: u64,
+    /// Whoever deployed it, as they or their token said.
+    #[serde(default)]
+    pub(crate) deployed_by: Option<String>,
     pub(crate) manifest: Manifest,
 }
 
@@ -134,9 +137,9 @@ pub(crate) trait Store: Send + Sync {
     /// The number the next version of a service gets: larger than any it ever had, deleted ones included.
     fn next_number(&self, service: &str) -> Result<u64, StoreError>;
 
-    /// Keeps `bundle` as version `number` of the service its manifest names, and makes it the active one. `number` is
-    /// what [`Store::next_number`] said, unless somebody else was faster.
-    fn add(&self, number: u64, bundle: &Bundle) -> Result<(), StoreError>;
+    /// Keeps `bundle`, deployed by `by`, as version `number` of the service its manifest names, and makes it the active one.
+    /// `number` is what [`Store::next_number`] said, unless somebody else was faster.
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError>;
 
     /// Makes a version the active one.
     fn activate(&self, service: &str, number: u64) -> Result<(), StoreError>;

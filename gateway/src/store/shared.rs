@@ -59,8 +59,8 @@ impl Store for Shared {
         self.call(|store| store.next_number(service))
     }
 
-    fn add(&self, number: u64, bundle: &Bundle) -> Result<(), StoreError> {
-        self.call(|store| store.add(number, bundle))
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError> {
+        self.call(|store| store.add(number, bundle, by))
     }
 
     fn activate(&self, service: &str, number: u64) -> Result<(), StoreError> {

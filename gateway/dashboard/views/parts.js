@@ -1,0 +1,49 @@
+// Pieces that several views share.
+
+import { h } from "../dom.js";
+import { ago, bytes, count, date, short } from "../format.js";
+
+export const toService = (service) => `#/${encodeURIComponent(service)}`;
+export const toVersion = (service, version) => `${toService(service)}/${version}`;
+export const toCompare = (service, from, to) => `${toService(service)}/${from}...${to}`;
+
+// Where this view is, as links to the views above it.
+export const trail = (...steps) =>
+  h("nav", { class: "trail", "aria-label": "Breadcrumb" },
+    h("ol", {}, steps.map(([text, href]) =>
+      h("li", {}, href ? h("a", { href }, text) : h("span", { "aria-current": "page" }, text)))));
+
+// A section with its heading, which names it.
+export function section(title, ...content) {
+  const id = `section-${title.toLowerCase().replace(/\W+/g, "-")}`;
+  return h("section", { "aria-labelledby": id }, h("h2", { id }, title), content);
+}
+
+// A table that scrolls within itself where it is too wide, also by keyboard.
+export const table = (label, head, rows) =>
+  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+    h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)));
+
+export const head = (text, kind) => h("th", { scope: "col", class: kind }, text);
+
+export const state = (state) => h("span", { class: `tag ${state}` }, state);
+
+export const when = (time) => h("time", { datetime: new Date(time).toISOString(), title: date(time) }, ago(time));
+
+export const digest = (sha256) => h("code", { title: `SHA-256 ${sha256}` }, short(sha256));
+
+export const size = (version) => bytes(version.size);
+
+export const endpoint = ({ method, path }) => h("span", { class: "endpoint" }, h("b", {}, method), " ", h("code", {}, path));
+
+export const shape = (tensor) => (tensor.shape.length ? tensor.shape.join(" × ") : "scalar");
+
+// The weights' elements, as `1,409 parameters`.
+export function parameters(model) {
+  const product = (tensor) => tensor.shape.reduce((all, dimension) => all * Number(dimension), 1);
+  return count((model.shapes?.weights ?? []).reduce((all, tensor) => all + product(tensor), 0));
+}
+
+// What an endpoint answered at deploy, if that was kept.
+export const kept = (version, endpoint) =>
+  version.parity?.find((parity) => parity.endpoint === endpoint.name)?.answer ?? null;

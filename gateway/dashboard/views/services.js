@@ -1,0 +1,46 @@
+// The first view: every service, which version answers, and how it fares.
+
+import { api, inService } from "../api.js";
+import { h, rowHead } from "../dom.js";
+import { empty } from "../states.js";
+import { poll } from "../live.js";
+import { Traffic } from "./traffic.js";
+import { head, table, toService, toVersion, trail } from "./parts.js";
+
+export async function services({ signal }) {
+  const { services } = await api("/v1/services", { signal });
+  if (services.length === 0) {
+    return empty("No services yet", "Deploy a notebook: ", h("code", {}, "titan deploy house-price.ipynb"));
+  }
+  const rows = services.map((service) => ({ service, traffic: new Traffic() }));
+  // One service after the other, so that many services make no burst.
+  poll(async () => {
+    for (const { service, traffic } of rows) {
+      const stats = await api(inService(service.name, "stats"), { signal });
+      traffic.show(stats.versions.find((version) => version.version === service.active));
+    }
+  }, signal);
+  return [
+    trail(["Services"]),
+    h("h1", {}, "Services"),
+    table("Services", [
+      head("Service"), head("Active"), head("Health"), ...Traffic.heads(), head("Versions", "number wide"),
+    ], rows.map(row)),
+  ];
+}
+
+const row = ({ service, traffic }) =>
+  h("tr", {},
+    rowHead(h("a", { href: toService(service.name) }, service.name)),
+    h("td", {}, service.active && h("a", { href: toVersion(service.name, service.active) }, service.active)),
+    h("td", {}, health(service.health)),
+    traffic.cells,
+    h("td", { class: "number wide" }, String(service.versions)));
+
+export function health(health) {
+  switch (health) {
+    case "serving": return h("span", { class: "health good" }, "serving");
+    case "loading": return h("span", { class: "health quiet" }, "loading");
+    default: return h("span", { class: "health bad", title: "The gateway's log says why" }, "not loaded");
+  }
+}
