@@ -37,7 +37,7 @@ export const count = (value) => grouped.format(value);
 // Three significant digits, none after the point from 100 on.
 export const digits = (value) => (value >= 99.95 ? grouped.format(Math.round(value)) : String(Number(value.toPrecision(3))));
 
-// A metric: six significant digits tell two versions apart.
-export const metric = (value) => String(Number(value.toPrecision(6)));
+// A metric: five significant digits tell two versions apart, and keep their column straight.
+export const metric = (value) => (Number.isInteger(value) ? grouped.format(value) : value.toPrecision(5));
 
 export const short = (digest) => digest.slice(0, 10);

@@ -11,7 +11,8 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
 use crate::api::{
-    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version, Versions,
+    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version,
+    Versions,
 };
 use crate::bundle::MEDIA_TYPE;
 

@@ -19,7 +19,8 @@ use wasmtime_wasi_nn::wit::TensorType;
 use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
 use crate::budget::Budget;
-use crate::manifest::{self, Shapes};
+use crate::manifest::Shapes;
+use crate::shapes;
 
 /// A computation expected to take longer lets the other tasks of its thread go on elsewhere: handing them over takes
 /// tens of microseconds.
@@ -83,7 +84,8 @@ impl Graph {
     }
 
     fn load_typed(mut onnx: &[u8]) -> TractResult<Graph> {
-        let typed = tract_onnx::onnx().model_for_read(&mut onnx)?.into_typed()?.into_decluttered()?;
+        let file = tract_onnx::onnx().proto_model_for_read(&mut onnx)?;
+        let typed = tract_onnx::onnx().model_for_proto_model(&file)?.into_typed()?.into_decluttered()?;
         let name = |outlet: OutletId| match typed.outlet_label(outlet) {
             Some(label) => label.to_string(),
             None => typed.node(outlet.node).name.clone(),
@@ -94,7 +96,7 @@ impl Graph {
             inputs.push(Port { name: name(outlet), datum: fact.datum_type, shape: fact.shape.dims().to_vec() });
         }
         let outputs = typed.output_outlets()?.iter().map(|&outlet| name(outlet)).collect();
-        let shapes = shapes(&typed, name)?;
+        let shapes = shapes::of(&file, &typed, name)?;
         let model = typed.into_optimized()?;
         let weight_bytes = weight_bytes(&model);
         let peak = peak_bytes(&model)?;
@@ -264,21 +266,6 @@ fn tensor_type(datum: DatumType) -> Option<TensorType> {
         DatumType::I64 => TensorType::I64,
         _ => return None,
     })
-}
-
-fn shapes(model: &TypedModel, name: impl Fn(OutletId) -> String) -> TractResult<Shapes> {
-    let tensor = |outlet: OutletId| -> TractResult<manifest::Tensor> {
-        let fact = model.outlet_fact(outlet)?;
-        let shape = fact.shape.dims().iter().map(ToString::to_string).collect();
-        Ok(manifest::Tensor { name: name(outlet), element: format!("{:?}", fact.datum_type), shape })
-    };
-    let all = |outlets: &[OutletId]| outlets.iter().map(|&outlet| tensor(outlet)).collect::<TractResult<_>>();
-    // A scalar is a setting of an operator, not a weight.
-    let weight = |outlet: &OutletId| {
-        model.outlet_fact(*outlet).is_ok_and(|fact| fact.konst.as_ref().is_some_and(|konst| konst.len() > 1))
-    };
-    let outlets = model.eval_order()?.into_iter().map(OutletId::from).filter(weight).collect::<Vec<_>>();
-    Ok(Shapes { inputs: all(model.input_outlets()?)?, outputs: all(model.output_outlets()?)?, weights: all(&outlets)? })
 }
 
 fn weight_bytes(model: &TypedModel) -> u64 {

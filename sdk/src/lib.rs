@@ -10,8 +10,10 @@
 //! | [`manifest`] | what a bundle says about itself |
 //! | [`bundle`], [`backup`] | the archive that is uploaded, and the one that keeps a gateway's store |
 //! | [`api`], [`access`], [`client`] | the gateway's admin API: its types, those of tokens and keys, and a blocking client |
+//! | [`view`] | what the admin API shows for people to look at |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
 //! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
+//! | `shapes` | a model's tensors, for people |
 //! | [`budget`] | memory accounting of a version |
 //! | [`host`] | running components: runtime, program, instance |
 
@@ -27,5 +29,6 @@ pub mod engine;
 pub mod host;
 pub mod inference;
 pub mod manifest;
+mod shapes;
 pub mod view;
 pub mod wit;
