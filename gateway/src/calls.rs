@@ -112,13 +112,10 @@ mod tests {
     #[test]
     fn every_row_is_found_with_its_names() {
         for row in &CALLS {
-            let path = row.path.replace("{service}", "demo").replace(['{', '}'], "");
-            let last = path.rsplit('/').next().unwrap().to_owned();
-            let expected = match row.path.matches('{').count() {
-                0 => ["", ""],
-                1 => [if row.path.contains("{service}") { "demo" } else { &last }, ""],
-                _ => ["demo", &last],
-            };
+            let path = row.path.replace(['{', '}'], "");
+            let mut expected = [""; 2];
+            let names = row.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+            expected.iter_mut().zip(names).for_each(|(expected, name)| *expected = name);
             assert_eq!(find(&row.method, &path), Found::Call(row.call, row.needs, expected), "{}", row.path);
         }
     }
