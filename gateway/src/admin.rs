@@ -126,7 +126,8 @@ impl Admin {
                 None => of(control.cells(first, second).await),
             },
             Call::Try => {
-                let asked = parse(&listener::body(body, self.limits.max_body_bytes, self.limits.body_timeout).await?)?;
+                let asked = incoming::body(body, self.limits.max_body_bytes, self.limits.body_timeout, |_| true).await;
+                let asked = parse(&asked.map_err(|problem| problem.answer())?)?;
                 let version = control.in_memory(first, second).await.map_err(|problem| of_error(&problem))?;
                 let tried = trial::run(&version, first, asked).await;
                 response::json(StatusCode::OK, &tried.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?)

@@ -55,8 +55,8 @@ async fn answer(version: &Version, service: &str, request: Request<Bytes>) -> An
         Ok(request) => request,
         Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
     };
-    match version.call(endpoint, &request).await {
-        Ok(Ok(answer)) => response::of_handler(answer),
+    match version.call(endpoint, request).await {
+        Ok(Ok(answer)) => response::of_handler(answer, None),
         Ok(Err(failure)) => response::of_failure(&failure),
         Err(problem) => response::of_error(&problem),
     }
