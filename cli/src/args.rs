@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use titan_sdk::client::Client;
-use titan_sdk::manifest::is_service_name;
+use titan_sdk::manifest::{is_service_name, is_version_name};
 
 use crate::credentials::Remembered;
 
@@ -348,8 +348,7 @@ fn service_name(text: &str) -> Result<String, &'static str> {
 }
 
 fn version_name(text: &str) -> Result<String, &'static str> {
-    let is_version = text.strip_prefix('v').is_some_and(|number| number.parse::<u64>().is_ok());
-    if is_version { Ok(text.into()) } else { Err("write it as 'titan versions' does: v1, v2, ...") }
+    if is_version_name(text) { Ok(text.into()) } else { Err("write it as 'titan versions' does: v1, v2, ...") }
 }
 
 #[cfg(test)]

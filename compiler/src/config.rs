@@ -36,6 +36,7 @@ struct Keys {
     auth: Option<Auth>,
     commands: Option<Vec<String>>,
     files: Option<Vec<String>>,
+    debug: Option<bool>,
     machine: Option<Machine>,
 }
 
@@ -46,7 +47,8 @@ struct Machine {
     memory: Option<Bytes>,
 }
 
-const KEYS: [&str; 9] = ["image", "cpu", "memory", "timeout", "state", "auth", "commands", "files", "machine"];
+const KEYS: [&str; 10] =
+    ["image", "cpu", "memory", "timeout", "state", "auth", "commands", "files", "debug", "machine"];
 
 /// Cores.
 #[derive(Debug)]
@@ -192,6 +194,7 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         timeout_ms: keys.timeout.map_or(default.timeout_ms, |timeout| timeout.0),
         state: default.state,
         auth: keys.auth.unwrap_or_default(),
+        debug: keys.debug.unwrap_or(default.debug),
     };
     config.check().map_err(|e| e.to_string())?;
     let files = keys.files.unwrap_or_default();
@@ -258,6 +261,7 @@ mod tests {
         assert_eq!(good("titan: v1").config.memory, 512_000_000);
         let all = good("titan: v1\ntimeout: 2min\nstate: kernel\nmemory: 1 GiB");
         assert_eq!((all.config.timeout_ms, all.state, all.config.memory), (120_000, Some(State::Kernel), 1 << 30));
+        assert!(!all.config.debug && good("titan: v1\ndebug: true").config.debug);
         assert_eq!(good("titan: v1\nstate: reuse").state, Some(State::Reuse));
         assert_eq!(good("titan: v1\nauth: key").config.auth, Auth::Key);
         assert_eq!(good("titan: v1\nauth: none").config.auth, Auth::None);
@@ -300,6 +304,7 @@ mod tests {
             ("titan: v1\ncpu: 0", "cpu is 0"),
             ("titan: v1\ncpu: .nan", "cpu is .nan"),
             ("titan: v1\ngpu: 1", "unknown field `gpu`, expected one of `image`, `cpu`"),
+            ("titan: v1\ndebug: maybe", "expected a boolean"),
             ("titan: v2", "titan is v2: write titan: v1"),
             ("titan: v1\nstate: frozen", "unknown variant `frozen`"),
             ("titan: v1\nauth: password", "unknown variant `password`, expected `none` or `key`"),

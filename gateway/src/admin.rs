@@ -14,13 +14,14 @@ use http::header::{ALLOW, CONTENT_TYPE, HOST, ORIGIN, RETRY_AFTER};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
 use titan_sdk::api::{DEPLOYER, Gateway, MAX_DEPLOYER, Prune, Rollback};
 use titan_sdk::bundle::BundleError;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::access::{Access, AccessError, refusal};
@@ -29,6 +30,8 @@ use crate::control::{Control, ControlError};
 use crate::dashboard::{assets, changes, trial};
 use crate::incoming;
 use crate::loader::LoadError;
+use crate::logs::{self, Stream};
+use crate::metrics::{self, Metrics};
 use crate::options::Limits;
 use crate::request;
 use crate::response::{self, Answer, error};
@@ -36,6 +39,7 @@ use crate::store::StoreError;
 
 /// Bytes of a body that is no bundle.
 const MAX_SMALL_BODY: u64 = 64 << 10;
+const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The admin API of one gateway.
 pub(crate) struct Admin {
@@ -44,47 +48,93 @@ pub(crate) struct Admin {
     pub(crate) limits: Limits,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
+    pub(crate) metrics: Metrics,
+    /// Turns true when the gateway is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
+
+/// A response whose body is in memory whole, or a log.
+pub(crate) type Streamed = Response<Either<Full<Bytes>, Stream>>;
 
 impl Admin {
     /// Answers one request.
-    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
+    pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Streamed {
         let (head, body) = request.into_parts();
+        let method = head.method.clone();
+        let answer = match calls::find(&method, head.uri.path()) {
+            // Whoever watches over the gateway need not be trusted with more.
+            Found::Call(Call::Alive, ..) => whole(alive()),
+            Found::Call(Call::Ready, ..) => whole(self.ready()),
+            _ => self.answer_known(head, body).await.unwrap_or_else(whole),
+        };
+        if method == Method::HEAD { without_body(answer) } else { answer }
+    }
+
+    /// # Errors
+    /// The answer to a call that is refused.
+    async fn answer_known(self: Arc<Self>, head: Parts, body: Incoming) -> Result<Streamed, Answer> {
         if let Some(refusal) = foreign(&head, self.loopback) {
-            return error(StatusCode::FORBIDDEN, refusal);
+            return Err(error(StatusCode::FORBIDDEN, refusal));
         }
         if head.method == Method::GET
             && let Some(page) = assets::answer(&head)
         {
-            return page;
+            return Err(page);
         }
         // Before anything is told of what is there.
-        let caller = match self.access.caller(&head.headers) {
-            Ok(caller) => caller,
-            Err(stranger) => return refusal::of_admin(stranger),
-        };
+        let caller = self.access.caller(&head.headers).map_err(refusal::of_admin)?;
         // A change that has begun is finished, even if its client has gone: store and route must not come apart.
         let answer = tokio::spawn(async move { self.route(&head, caller, body).await });
-        answer.await.unwrap_or_else(|_| of_error(&ControlError::Stopping))
+        answer.await.map_err(|_| of_error(&ControlError::Stopping))?
     }
 
-    async fn route(&self, head: &Parts, caller: Caller, body: Incoming) -> Answer {
+    async fn route(&self, head: &Parts, caller: Caller, body: Incoming) -> Result<Streamed, Answer> {
         let path = head.uri.path();
         let (call, needs, [first, second]) = match calls::find(&head.method, path) {
             Found::Call(call, needs, names) => (call, needs, names),
-            Found::OtherMethods(allow) => return other_method(&allow),
+            Found::OtherMethods(allow) => return Err(other_method(&allow)),
             Found::Nothing => {
                 let message = format!("the admin API has no {path}: its paths begin with /v1/services");
-                return error(StatusCode::NOT_FOUND, message);
+                return Err(error(StatusCode::NOT_FOUND, message));
             }
         };
         if caller.role < needs {
-            return refusal::of_role(&caller, needs);
+            return Err(refusal::of_role(&caller, needs));
         }
         if needs > Role::Read {
             tracing::info!(by = caller.token.as_deref(), "{} {path}", head.method);
         }
-        self.call(call, first, second, caller, head, body).await.unwrap_or_else(|refusal| refusal)
+        self.call(call, [first, second], caller, head, body).await
+    }
+
+    fn ready(&self) -> Answer {
+        if *self.stopping.borrow() {
+            return error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping: send requests to another");
+        }
+        if self.control.loading() > 0 {
+            return error(StatusCode::SERVICE_UNAVAILABLE, "the gateway still loads services: ask again in a moment");
+        }
+        response::json(StatusCode::OK, &self.control.readiness())
+    }
+
+    async fn logs(&self, service: &str, query: &str) -> Result<Streamed, Answer> {
+        let query = logs::Query::parse(query).map_err(|wrong| error(StatusCode::BAD_REQUEST, wrong))?;
+        let log = self.control.log(service).await.map_err(|problem| of_error(&problem))?;
+        let read = {
+            let query = query.clone();
+            spawn_blocking(move || log.read(&query)).await
+        };
+        let (lines, tail) = read.map_err(|_| of_error(&ControlError::Stopping))?.map_err(|cause| {
+            let message = format!("the log of {service:?} cannot be read ({cause}): check the data folder");
+            error(StatusCode::INTERNAL_SERVER_ERROR, message)
+        })?;
+        let stream = match query.follow {
+            true => Stream::follow(lines, tail, query, self.stopping.clone()),
+            false => Stream::of(lines),
+        };
+        let mut answer = Response::new(Either::Right(stream));
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(logs::MEDIA_TYPE));
+        Ok(answer)
     }
 
     fn about(&self, caller: Caller) -> Gateway {
@@ -100,14 +150,18 @@ impl Admin {
     async fn call(
         &self,
         call: Call,
-        first: &str,
-        second: &str,
+        [first, second]: [&str; 2],
         caller: Caller,
         head: &Parts,
         body: Incoming,
-    ) -> Result<Answer, Answer> {
+    ) -> Result<Streamed, Answer> {
         let control = &self.control;
-        Ok(match call {
+        Ok(whole(match call {
+            Call::Alive => alive(),
+            Call::Ready => self.ready(),
+            Call::Logs => return self.logs(first, head.uri.query().unwrap_or_default()).await,
+            Call::Metrics => response::text(metrics::MEDIA_TYPE, self.metrics.text()),
+            Call::Stats => of(control.stats(first).await),
             Call::Gateway => response::json(StatusCode::OK, &self.about(caller)),
             Call::Services => of(control.services().await),
             Call::Service => of(control.service(first).await),
@@ -169,7 +223,7 @@ impl Admin {
                 let name = first.to_owned();
                 gone(self.change(move |access| access.revoke_token(&name)).await)
             }
-        })
+        }))
     }
 
     async fn deploy(&self, service: &str, caller: Caller, head: &Parts, body: Incoming) -> Result<Answer, Answer> {
@@ -198,6 +252,23 @@ impl Admin {
     ) -> Result<T, ControlError> {
         let access = Arc::clone(&self.access);
         Ok(spawn_blocking(move || change(&access)).await.map_err(|_| ControlError::Stopping)??)
+    }
+}
+
+fn alive() -> Answer {
+    response::text(PLAIN, "ok\n".into())
+}
+
+fn whole(answer: Answer) -> Streamed {
+    answer.map(Either::Left)
+}
+
+fn without_body(answer: Streamed) -> Streamed {
+    let (head, body) = answer.into_parts();
+    match body {
+        Either::Left(body) => whole(response::without_body(Response::from_parts(head, body))),
+        // hyper sends nothing of a body where there must be none.
+        body => Response::from_parts(head, body),
     }
 }
 

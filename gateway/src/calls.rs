@@ -27,18 +27,24 @@ pub(crate) enum Call {
     Tokens,
     CreateToken,
     RevokeToken,
+    Stats,
+    Logs,
+    Metrics,
+    Alive,
+    Ready,
 }
 
 /// A row of the table.
-struct Row {
-    method: Method,
+pub(crate) struct Row {
+    pub(crate) method: Method,
     /// A segment in braces stands for any.
-    path: &'static str,
-    needs: Role,
-    call: Call,
+    pub(crate) path: &'static str,
+    pub(crate) needs: Role,
+    pub(crate) call: Call,
 }
 
-static CALLS: [Row; 21] = [
+/// Every call. One that is made with GET answers HEAD too.
+pub(crate) static CALLS: [Row; 26] = [
     row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
     row(Method::GET, "/v1/services", Role::Read, Call::Services),
     row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
@@ -60,6 +66,11 @@ static CALLS: [Row; 21] = [
     row(Method::GET, "/v1/tokens", Role::Admin, Call::Tokens),
     row(Method::POST, "/v1/tokens", Role::Admin, Call::CreateToken),
     row(Method::DELETE, "/v1/tokens/{token}", Role::Admin, Call::RevokeToken),
+    row(Method::GET, "/v1/services/{service}/stats", Role::Read, Call::Stats),
+    row(Method::GET, "/v1/services/{service}/logs", Role::Read, Call::Logs),
+    row(Method::GET, "/metrics", Role::Read, Call::Metrics),
+    row(Method::GET, "/healthz", Role::Read, Call::Alive),
+    row(Method::GET, "/readyz", Role::Read, Call::Ready),
 ];
 
 const fn row(method: Method, path: &'static str, needs: Role, call: Call) -> Row {
@@ -79,11 +90,15 @@ pub(crate) enum Found<'a> {
 
 /// Finds a call.
 pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
+    let wanted = if method == Method::HEAD { &Method::GET } else { method };
     let mut allow = Vec::new();
     for row in &CALLS {
         let Some(names) = names(row.path, path) else { continue };
-        if row.method == *method {
+        if row.method == *wanted {
             return Found::Call(row.call, row.needs, names);
+        }
+        if row.method == Method::GET {
+            allow.push(Method::HEAD.as_str());
         }
         allow.push(row.method.as_str());
     }
@@ -122,7 +137,7 @@ mod tests {
 
     #[test]
     fn other_methods_and_paths_are_told_apart() {
-        assert_eq!(find(&Method::PUT, "/v1/services/demo"), Found::OtherMethods("GET, DELETE".into()));
+        assert_eq!(find(&Method::PUT, "/v1/services/demo"), Found::OtherMethods("HEAD, GET, DELETE".into()));
         for path in ["/", "/v1", "/v1/services/demo/", "/v1/services/demo/x", "//v1/services", ""] {
             assert_eq!(find(&Method::GET, path), Found::Nothing, "{path}");
         }

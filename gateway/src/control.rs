@@ -17,7 +17,10 @@ use tokio::task::spawn_blocking;
 use crate::access::{Access, AccessError};
 use crate::dashboard::cells;
 use crate::loader::{LoadError, Loader, Source};
+use crate::logs::{Logs, Reader};
+use crate::metrics::Counters;
 use crate::route::{NoRoute, Routes};
+use crate::stats;
 use crate::store::{self, Service, Store, StoreError};
 use crate::version::Version;
 
@@ -27,6 +30,8 @@ pub(crate) struct Control {
     access: Arc<Access>,
     loader: Arc<Loader>,
     routes: Arc<Routes<Version>>,
+    logs: Logs,
+    counters: Counters,
     max_bundle_bytes: u64,
     /// One lock a service. They stay for good, so that two changes never hold two locks of one service; they are as few as the
     /// names an operator has ever used.
@@ -108,10 +113,13 @@ impl Control {
         access: Arc<Access>,
         loader: Arc<Loader>,
         routes: Arc<Routes<Version>>,
+        logs: Logs,
+        counters: Counters,
         max_bundle_bytes: u64,
     ) -> Result<Arc<Control>, ControlError> {
         let (changes, loading) = (DashMap::new(), watch::Sender::default());
-        let control = Arc::new(Control { store, access, loader, routes, max_bundle_bytes, changes, loading });
+        let control =
+            Arc::new(Control { store, access, loader, routes, logs, counters, max_bundle_bytes, changes, loading });
         control.sweep().await;
         let services = control.blocking(|store| store.services()).await?;
         services.iter().for_each(|service| control.routes.add(&service.name));
@@ -236,11 +244,46 @@ impl Control {
         }
     }
 
+    /// What the versions of a service that are in memory have been doing in the last minute, oldest version first.
+    ///
+    /// # Errors
+    /// There is no such service, or the store fails.
+    pub(crate) async fn stats(&self, name: &str) -> Result<api::Stats, ControlError> {
+        self.known(name).await?;
+        Ok(stats::of(name, &self.routes.all_loaded(name)))
+    }
+
+    /// The log of a service.
+    ///
+    /// # Errors
+    /// There is no such service, or the store fails.
+    pub(crate) async fn log(&self, name: &str) -> Result<Reader, ControlError> {
+        self.known(name).await?;
+        Ok(self.logs.reader(name))
+    }
+
+    /// Whether services answer.
+    pub(crate) fn readiness(&self) -> api::Readiness {
+        let (services, not_loaded) = self.routes.count();
+        api::Readiness { services, not_loaded }
+    }
+
     /// Makes a bundle, uploaded by `by`, the next and active version of `service`, whatever name it was compiled under.
     ///
     /// # Errors
     /// A bundle that is damaged, for another engine, or does not load; a store that fails.
     pub(crate) async fn deploy(
+        &self,
+        service: &str,
+        upload: Bytes,
+        by: Option<String>,
+    ) -> Result<api::Deployed, ControlError> {
+        let deployed = self.try_deploy(service, upload, by).await;
+        self.counters.deployed(deployed.is_ok());
+        deployed
+    }
+
+    async fn try_deploy(
         &self,
         service: &str,
         upload: Bytes,
@@ -289,6 +332,7 @@ impl Control {
             let name = service.to_owned();
             self.blocking(move |store| store.activate(&name, target)).await?;
             self.routes.switch(service, target, version);
+            self.counters.rolled_back();
             tracing::info!(service, from, to = target, "rolled back");
         }
         Ok(api::RolledBack { service: service.into(), from: format!("v{from}"), to: format!("v{target}") })
@@ -369,6 +413,7 @@ impl Control {
         let name = service.to_owned();
         self.blocking(move |store| store.remove_service(&name)).await?;
         self.routes.remove(service);
+        self.logs.remove(service);
         tracing::info!(service, "deleted");
         self.sweep().await;
         Ok(())

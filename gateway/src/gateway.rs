@@ -20,6 +20,8 @@ use crate::handover::{Predecessor, Successor};
 use crate::lanes::Lanes;
 use crate::listener;
 use crate::loader::Loader;
+use crate::logs::Logs;
+use crate::metrics::{Counters, Metrics};
 use crate::options::{Limits, Options};
 use crate::route::Routes;
 use crate::serve::{self, Services};
@@ -39,6 +41,7 @@ pub struct Gateway {
     access: Arc<Access>,
     store: Arc<Shared>,
     routes: Arc<Routes<Version>>,
+    counters: Counters,
     limits: Limits,
     data: PathBuf,
     /// The gateway that still runs.
@@ -106,7 +109,7 @@ impl Gateway {
         let [given_services, given_admin] = given;
         let sockets = (Socket::at(listen, given_services)?, Socket::at(admin, given_admin)?);
         let runtime = RuntimeOptions { cache, max_instances: limits.max_instances, ..RuntimeOptions::default() };
-        let compiled = data.join("compiled");
+        let (compiled, logs) = (data.join("compiled"), data.join("logs"));
         let require_token = require_token || !admin.ip().is_loopback();
         let folder = data.clone();
         let opened = spawn_blocking(move || -> Result<_, StartError> {
@@ -119,11 +122,20 @@ impl Gateway {
         });
         let (store, access, runtime) = opened.await.map_err(|_| StartError::Stopping)??;
         let lanes = Arc::new(Lanes::new().map_err(StartError::Threads)?);
-        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting, lanes));
+        let logs = Logs::start(logs).map_err(StartError::Threads)?;
+        let counters = Counters::default();
+        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting, lanes, logs.clone()));
         let routes = Arc::new(Routes::new());
-        let control =
-            Control::start(store.clone(), Arc::clone(&access), loader, Arc::clone(&routes), limits.max_bundle_bytes)
-                .await;
+        let control = Control::start(
+            store.clone(),
+            Arc::clone(&access),
+            loader,
+            Arc::clone(&routes),
+            logs,
+            counters.clone(),
+            limits.max_bundle_bytes,
+        );
+        let control = control.await;
         let control = control.map_err(|error| match error {
             ControlError::Store(error) => StartError::Store(error),
             _ => StartError::Stopping,
@@ -139,6 +151,7 @@ impl Gateway {
             access,
             store,
             routes,
+            counters,
             limits,
             data,
             succeeds: None,
@@ -163,8 +176,8 @@ impl Gateway {
     /// Serves until `stop` is ready or another gateway has taken over, then accepts nothing new and lets requests in flight finish, for at most
     /// [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Gateway { services, admin, admin_address, control, access, store, routes, limits, data, succeeds, .. } =
-            self;
+        let Gateway { services, admin, admin_address, control, access, store, routes, .. } = self;
+        let Gateway { counters, limits, data, succeeds, .. } = self;
         if let Some(succeeds) = succeeds {
             succeeds.ready().await;
         }
@@ -174,10 +187,12 @@ impl Gateway {
         let api = Arc::new(Admin {
             control: Arc::clone(&control),
             access: Arc::clone(&access),
+            metrics: Metrics::new(Arc::clone(&routes), counters.clone()),
             limits: limits.clone(),
             loopback: admin_address.ip().is_loopback(),
+            stopping: stopped.clone(),
         });
-        let shared = Arc::new(Services { routes, access, limits: limits.clone() });
+        let shared = Arc::new(Services { routes, access, counters, limits: limits.clone() });
         let to_services = move |request| {
             let shared = Arc::clone(&shared);
             async move { serve::answer(&shared, request).await }

@@ -12,6 +12,9 @@
 //! | `route` | which version answers: one atomic pointer a service |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `lanes` | long work apart from short work |
+//! | `meter`, `window`, `stats` | what is measured of a version, its last minute, and what the admin API says of both |
+//! | `metrics`, `process` | metrics as Prometheus reads them: of the gateway's versions, and of its process |
+//! | `logs` | what handlers print to stderr, and why requests failed |
 //! | `loader` | from an upload or the store into memory |
 //! | [`restore`] | a backup becomes a data folder |
 //! | `store` | what is kept on disk: the truth a restart begins from |
@@ -29,16 +32,22 @@ mod incoming;
 mod lanes;
 mod listener;
 mod loader;
+mod logs;
+mod meter;
+mod metrics;
 pub mod options;
 mod pace;
 mod pool;
+mod process;
 mod request;
 mod response;
 pub mod restore;
 mod route;
 mod serve;
+mod stats;
 mod store;
 mod version;
+mod window;
 
 pub use gateway::{Gateway, StartError};
 pub use options::{Limits, Options};

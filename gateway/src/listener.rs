@@ -1,14 +1,17 @@
 //! A listener: accepts connections, speaks HTTP/1.1 and HTTP/2 on each, and hands requests to a function. It bounds what a client
 //! may hold: connections, header bytes, and the time it takes to say something. It knows nothing of what is served.
 
+use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONNECTION;
-use http::{HeaderValue, Request, Version};
-use hyper::body::Incoming;
+use http::{HeaderValue, Request, Response, Version};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -18,7 +21,6 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::options::Limits;
-use crate::response::Answer;
 
 /// Requests that one HTTP/2 connection may have in flight.
 const MAX_STREAMS: u32 = 256;
@@ -32,13 +34,14 @@ const LINGER: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `listener` until `stop` turns true, then lets requests in flight finish for at most `limits.stop_timeout`.
-pub(crate) async fn serve<F>(
+pub(crate) async fn serve<F, B>(
     listener: TcpListener,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
     handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
 ) where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let http = protocols(limits);
     let mut connections = JoinSet::new();
@@ -96,7 +99,7 @@ fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
 }
 
 /// One connection, from the first byte to the last.
-fn connection<F>(
+fn connection<F, B>(
     stream: TcpStream,
     http: &auto::Builder<TokioExecutor>,
     mut stop: watch::Receiver<bool>,
@@ -104,7 +107,8 @@ fn connection<F>(
     handler: impl Fn(Request<Incoming>) -> F + Send + 'static,
 ) -> impl Future<Output = ()> + Send + 'static
 where
-    F: Future<Output = Answer> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     // Without it a response may wait for the client's acknowledgement of an earlier one. Where it fails, so will all else.
     let _ = stream.set_nodelay(true);
@@ -121,7 +125,7 @@ where
                 if !http2 && seen.stop.load(Ordering::Relaxed) {
                     answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
-                Ok::<_, std::convert::Infallible>(answer)
+                Ok::<_, Infallible>(answer)
             }
         })
     };

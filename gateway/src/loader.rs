@@ -19,6 +19,7 @@ use tokio::sync::RwLock;
 use tokio::task::block_in_place;
 
 use crate::lanes::Lanes;
+use crate::logs::Logs;
 use crate::store::{Store, StoreError};
 use crate::version::Version;
 
@@ -29,6 +30,7 @@ pub(crate) struct Loader {
     compiled: PathBuf,
     max_waiting: usize,
     lanes: Arc<Lanes>,
+    logs: Logs,
     /// Held for reading while files of the folder are in use by name.
     in_use: RwLock<()>,
 }
@@ -102,8 +104,14 @@ pub enum LoadError {
 
 impl Loader {
     /// A loader that keeps compiled components in the folder `compiled`.
-    pub(crate) fn new(runtime: Runtime, compiled: PathBuf, max_waiting: usize, lanes: Arc<Lanes>) -> Loader {
-        Loader { runtime, compiled, max_waiting, lanes, in_use: RwLock::new(()) }
+    pub(crate) fn new(
+        runtime: Runtime,
+        compiled: PathBuf,
+        max_waiting: usize,
+        lanes: Arc<Lanes>,
+        logs: Logs,
+    ) -> Loader {
+        Loader { runtime, compiled, max_waiting, lanes, logs, in_use: RwLock::new(()) }
     }
 
     /// Loads version `number`, with one instance ready.
@@ -116,7 +124,7 @@ impl Loader {
         // Optimising models takes a core for a while.
         let read = self.lanes.slowly(async move { block_in_place(|| loader.read(&source)) });
         let parts = read.await.map_err(|_| LoadError::Stopped)??;
-        Version::new(number, parts, self.max_waiting, Arc::clone(&self.lanes)).await
+        Version::new(number, parts, self.max_waiting, Arc::clone(&self.lanes), &self.logs).await
     }
 
     /// Removes compiled components whose digest is not in `keep`. Versions that are loaded do not need the file any more.

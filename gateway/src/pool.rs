@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use titan_sdk::budget::Charge;
+use titan_sdk::budget::{Budget, Charge};
 use titan_sdk::host::{CallError, Failure, Instance, Limits, Program, Response};
 use titan_sdk::manifest::State;
 use tokio::runtime::Handle;
@@ -17,11 +17,15 @@ use tokio::task::JoinError;
 
 use crate::lanes::{History, Lanes};
 
+use crate::logs::Origin;
+
 /// The instances of one version.
 pub(crate) struct Pool {
     program: Program,
     limits: Limits,
     state: State,
+    /// Handlers that may run at once.
+    concurrency: usize,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -79,6 +83,7 @@ impl Pool {
             program,
             limits,
             state,
+            concurrency,
             permits: Arc::new(Semaphore::new(concurrency)),
             waiting: AtomicUsize::new(0),
             max_waiting,
@@ -89,7 +94,7 @@ impl Pool {
         }))
     }
 
-    /// Calls endpoint number `endpoint` on an instance, as soon as it is this request's turn. `limit` bounds the call, not the
+    /// Calls the endpoint of `origin` on an instance, as soon as it is this request's turn. `limit` bounds the call, not the
     /// wait. Dropping the future, as when the client has gone, gives back all it took; but what a kernel has begun it
     /// ends, since the state it would lose is not that client's alone.
     ///
@@ -97,7 +102,7 @@ impl Pool {
     /// See [`PoolError`].
     pub(crate) async fn call(
         self: &Arc<Self>,
-        endpoint: usize,
+        origin: Origin,
         request: String,
         limit: Duration,
     ) -> Result<Result<Response, Failure>, PoolError> {
@@ -108,7 +113,7 @@ impl Pool {
             None => self.program.instantiate(self.limits.clone()).await?,
         };
         let lease = Lease { instance, permit, sound: false };
-        let run = Arc::clone(self).run(lease, endpoint, request, limit);
+        let run = Arc::clone(self).run(lease, origin, request, limit);
         let result = match self.state {
             State::Kernel => tokio::spawn(run).await.flatten(),
             State::Reuse | State::Fresh => run.await,
@@ -119,7 +124,7 @@ impl Pool {
     async fn run(
         self: Arc<Self>,
         lease: Lease,
-        endpoint: usize,
+        origin: Origin,
         request: String,
         limit: Duration,
     ) -> Result<Result<Result<Response, Failure>, PoolError>, JoinError> {
@@ -127,15 +132,16 @@ impl Pool {
         let pool = Arc::clone(&self);
         let call = async move {
             let mut lease = scopeguard::guard(lease, |lease| pool.take_back(lease));
-            let result = lease.instance.call(endpoint, &request, limit).await;
+            let result = lease.instance.call(origin.endpoint, &request, limit).await;
             lease.sound = result.is_ok();
             if matches!(result, Err(CallError::OutOfMemory { .. })) {
                 pool.clear();
             }
             Ok(result?)
         };
-        match self.histories.get(endpoint) {
-            Some(history) => self.lanes.run(history, &used, Box::pin(call)).await,
+        let call = Box::pin(origin.scope(call));
+        match self.histories.get(origin.endpoint) {
+            Some(history) => self.lanes.run(history, &used, call).await,
             None => Ok(call.await),
         }
     }
@@ -144,6 +150,21 @@ impl Pool {
     pub(crate) fn busy(&self) -> Option<PoolError> {
         let full = self.permits.available_permits() == 0 && self.waiting.load(Ordering::Relaxed) >= self.max_waiting;
         full.then_some(PoolError::Busy(self.max_waiting))
+    }
+
+    /// Requests that wait for an instance.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Instances that answer a request or are ready to.
+    pub(crate) fn instances(&self) -> usize {
+        (self.concurrency - self.permits.available_permits() + self.idle().len()).min(self.concurrency)
+    }
+
+    /// What instances, tensors and weights take of the version's memory.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.limits.budget
     }
 
     /// First come, first served: tokio's semaphore is fair.

@@ -39,9 +39,14 @@ pub(crate) fn notebook(bytes: Vec<u8>) -> Answer {
     with(StatusCode::OK, NOTEBOOK, bytes)
 }
 
+/// Text of this media type.
+pub(crate) fn text(media: &'static str, text: String) -> Answer {
+    with(StatusCode::OK, HeaderValue::from_static(media), text.into_bytes())
+}
+
 /// An error as an [`ErrorBody`].
 pub(crate) fn error(status: StatusCode, message: impl ToString) -> Answer {
-    json(status, &ErrorBody { error: message.to_string() })
+    json(status, &ErrorBody { error: message.to_string(), error_id: None })
 }
 
 /// What a handler answered. `room` pays for the body until it is sent.
@@ -82,26 +87,32 @@ impl AsRef<[u8]> for Paid {
     }
 }
 
-/// An exception that left a handler.
-pub(crate) fn of_failure(failure: &Failure) -> Answer {
+/// An exception that left a handler of `service`. What it says is shown to clients only where the service wants that, in `debug`:
+/// it may tell them more of the service than they should know.
+pub(crate) fn of_failure(service: &str, failure: &Failure, error_id: String, debug: bool) -> Answer {
     #[derive(Serialize)]
-    struct Body<'a> {
+    struct Debug<'a> {
         error: &'a str,
+        error_id: String,
         traceback: &'a str,
     }
-    let body = Body { error: &failure.error, traceback: &failure.traceback };
-    json(StatusCode::INTERNAL_SERVER_ERROR, &body)
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    if debug {
+        return json(status, &Debug { error: &failure.error, error_id, traceback: &failure.traceback });
+    }
+    let error = format!("the handler failed: 'titan logs {service}' shows why, under this error_id");
+    json(status, &ErrorBody { error, error_id: Some(error_id) })
 }
 
-/// A request without an answer.
-pub(crate) fn of_error(problem: &PoolError) -> Answer {
+/// A request without an answer. `error_id` is what the service's log has it under.
+pub(crate) fn of_error(problem: &PoolError, error_id: Option<String>) -> Answer {
     let status = match problem {
         PoolError::Busy(_) | PoolError::Call(CallError::Full) => StatusCode::SERVICE_UNAVAILABLE,
         PoolError::Call(CallError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
         PoolError::Call(CallError::OutOfMemory { .. }) => StatusCode::INSUFFICIENT_STORAGE,
         PoolError::Call(CallError::Trap(_)) => StatusCode::INTERNAL_SERVER_ERROR,
     };
-    let mut answer = error(status, problem);
+    let mut answer = json(status, &ErrorBody { error: problem.to_string(), error_id });
     if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
@@ -214,11 +225,26 @@ mod tests {
 
     #[test]
     fn each_failure_has_its_status() {
-        let status = |error| of_error(&error).status().as_u16();
+        let status = |error| of_error(&error, None).status().as_u16();
         assert_eq!(status(PoolError::Busy(1)), 503);
         assert_eq!(status(PoolError::Call(CallError::Timeout)), 504);
         assert_eq!(status(PoolError::Call(CallError::OutOfMemory { limit: 1 })), 507);
         assert_eq!(status(PoolError::Call(CallError::Trap("x".into()))), 500);
-        assert_eq!(of_error(&PoolError::Busy(1)).headers()["retry-after"], "1");
+        assert_eq!(of_error(&PoolError::Busy(1), None).headers()["retry-after"], "1");
+    }
+
+    #[test]
+    fn what_an_exception_says_is_for_the_log_unless_the_service_is_debugged() {
+        let failure = Failure { error: "KeyError: 'password'".into(), traceback: "Traceback".into() };
+        let text = |debug| {
+            let body = of_failure("demo", &failure, "0f".into(), debug).into_body();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let bytes = runtime.block_on(http_body_util::BodyExt::collect(body)).unwrap().to_bytes();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let (safe, debug) = (text(false), text(true));
+        assert!(safe.contains(r#""error_id":"0f""#) && safe.contains("titan logs demo"), "{safe}");
+        assert!(!safe.contains("password") && !safe.contains("Traceback"), "{safe}");
+        assert!(debug.contains("password") && debug.contains("Traceback") && debug.contains("0f"), "{debug}");
     }
 }

@@ -99,6 +99,29 @@ impl<V> Routes<V> {
         self.get(service)?.switched().find(number)
     }
 
+    /// The names of all services, in order.
+    pub(crate) fn services(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.0.iter().map(|route| route.key().clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// How many services there are, and of how many the active version could not be loaded.
+    pub(crate) fn count(&self) -> (usize, usize) {
+        let loaded = self.0.iter().filter(|route| route.active.load().is_some()).count();
+        let all = self.0.len();
+        (all, all.saturating_sub(loaded))
+    }
+
+    /// Every version of a service that is in memory, by number.
+    pub(crate) fn all_loaded(&self, service: &str) -> Vec<(u64, Arc<V>)> {
+        let Some(route) = self.get(service) else { return Vec::new() };
+        let loaded = &route.switched().loaded;
+        let mut loaded: Vec<_> = loaded.iter().filter_map(|(number, weak)| Some((*number, weak.upgrade()?))).collect();
+        loaded.sort_by_key(|(number, _)| *number);
+        loaded
+    }
+
     /// Whether requests are still running on a version that the route no longer points to.
     pub(crate) fn is_draining(&self, service: &str, number: u64) -> bool {
         let Some(route) = self.get(service) else { return false };
@@ -183,6 +206,7 @@ mod tests {
         assert!(routes.loaded("a", 2).is_some(), "it is the previous one");
         drop(request);
         assert!(routes.loaded("a", 1).is_none());
+        assert_eq!(routes.all_loaded("a").iter().map(|(number, _)| *number).collect::<Vec<_>>(), [2, 3]);
         routes.forget("a", 2);
         assert!(routes.loaded("a", 2).is_none());
         assert_eq!(*routes.active("a").unwrap(), 3);
@@ -225,7 +249,9 @@ mod tests {
         assert_eq!(routes.active("a"), Err(NoRoute::Loading));
         routes.fail("a");
         assert_eq!(routes.active("a"), Err(NoRoute::NotLoaded));
+        assert_eq!((routes.services(), routes.count()), (vec!["a".to_owned()], (1, 1)));
         switch(&routes, &[1]);
+        assert_eq!(routes.count(), (1, 0));
         let request = routes.active("a").unwrap();
         routes.remove("a");
         assert_eq!((routes.active("a"), *request), (Err(NoRoute::Unknown), 1));

@@ -1,12 +1,14 @@
 //! The service listener's requests: `/{service}/{path}` is answered by the service's active version.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::header::{ALLOW, AUTHORIZATION};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
+use titan_sdk::budget::Charge;
 use titan_sdk::manifest::Auth;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -14,6 +16,8 @@ use tokio::task::block_in_place;
 use crate::access::{API_KEY, Access, refusal};
 use crate::endpoints::Match;
 use crate::incoming::{self, BodyProblem};
+use crate::logs::Origin;
+use crate::metrics::Counters;
 use crate::options::Limits;
 use crate::pool::PoolError;
 use crate::request;
@@ -28,6 +32,7 @@ const TITAN_VERSION: HeaderName = HeaderName::from_static("titan-version");
 pub(crate) struct Services {
     pub(crate) routes: Arc<Routes<Version>>,
     pub(crate) access: Arc<Access>,
+    pub(crate) counters: Counters,
     pub(crate) limits: Limits,
 }
 /// Bytes of a body from which on the time to read it, and the memory to hold it, are worth the trouble of sharing them out.
@@ -36,14 +41,22 @@ const LONG_BODY: usize = 64 << 10;
 /// Answers one request.
 pub(crate) async fn answer(services: &Services, request: Request<Incoming>) -> Answer {
     let (mut head, body) = request.into_parts();
-    let mut answer = route(services, &mut head, body).await;
+    let mut answer = match route(services, &mut head, body).await {
+        Ok(answer) => answer,
+        Err(answer) => {
+            services.counters.unrouted().count(answer.status());
+            answer
+        }
+    };
     if head.method == Method::HEAD {
         answer = response::without_body(answer);
     }
     answer
 }
 
-async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Answer {
+/// # Errors
+/// The answer to a request that leads to no version.
+async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<Answer, Answer> {
     let path = head.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
@@ -53,18 +66,22 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Answer 
     };
     let version = match active {
         Ok(version) => version,
-        Err(NoRoute::Unknown) => return error(StatusCode::NOT_FOUND, unknown_service(service)),
+        Err(NoRoute::Unknown) => return Err(error(StatusCode::NOT_FOUND, unknown_service(service))),
         Err(NoRoute::Loading | NoRoute::NotLoaded) => {
-            return error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service));
+            return Err(error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)));
         }
     };
     // From here on the request stays on this version, whatever happens to the route.
-    let mut answer = match admit(&services.access, &version, service, &mut head.headers) {
+    let answer = match admit(&services.access, &version, service, &mut head.headers) {
         Ok(()) => dispatch(&version, service, path, &services.limits, head, body).await,
-        Err(refusal) => refusal,
+        Err(refusal) => Err(refusal),
     };
+    let mut answer = answer.unwrap_or_else(|answer| {
+        version.meter().elsewhere().count(answer.status());
+        answer
+    });
     answer.headers_mut().insert(TITAN_VERSION, version.label().clone());
-    answer
+    Ok(answer)
 }
 
 /// Refuses a request without a key of a service that asks for one. The key is the gateway's: a handler does not see it.
@@ -77,6 +94,8 @@ fn admit(access: &Access, version: &Version, service: &str, headers: &mut Header
     Ok(())
 }
 
+/// # Errors
+/// The answer to a request that no endpoint is there for.
 async fn dispatch(
     version: &Version,
     service: &str,
@@ -84,13 +103,16 @@ async fn dispatch(
     limits: &Limits,
     head: &Parts,
     body: Incoming,
-) -> Answer {
+) -> Result<Answer, Answer> {
     if head.uri.path_and_query().is_some_and(|sent| percent_decode_str(sent.as_str()).decode_utf8().is_err()) {
-        return error(StatusCode::BAD_REQUEST, "the URL does not encode UTF-8: percent-encode text as UTF-8");
+        return Err(error(StatusCode::BAD_REQUEST, "the URL does not encode UTF-8: percent-encode text as UTF-8"));
     }
-    let (endpoint, parameters) = match version.find(&head.method, path) {
-        Match::Endpoint { endpoint, parameters } => (endpoint, parameters),
-        Match::OtherMethods(allow) if head.method == Method::OPTIONS => return response::options(allow),
+    Err(match version.find(&head.method, path) {
+        Match::Endpoint { endpoint, parameters } => {
+            let called = Called { version, service, endpoint, parameters };
+            return Ok(called.answer(limits, head, body).await);
+        }
+        Match::OtherMethods(allow) if head.method == Method::OPTIONS => response::options(allow),
         Match::OtherMethods(allow) => {
             let message = format!(
                 "{service:?} does not answer {} on {path}: use {}",
@@ -99,56 +121,92 @@ async fn dispatch(
             );
             let mut answer = error(StatusCode::METHOD_NOT_ALLOWED, message);
             answer.headers_mut().insert(ALLOW, allow);
-            return answer;
+            answer
         }
         Match::Nothing => {
             let message = format!("{service:?} has no endpoint {path}: 'titan versions {service}' lists its endpoints");
-            return error(StatusCode::NOT_FOUND, message);
+            error(StatusCode::NOT_FOUND, message)
         }
-    };
-    // Before the body is read: refusing must stay cheap when there is most to refuse.
-    if let Some(busy) = version.busy() {
-        return response::of_error(&busy);
+    })
+}
+
+/// An endpoint that is asked.
+struct Called<'a> {
+    version: &'a Version,
+    service: &'a str,
+    endpoint: usize,
+    /// Of the path.
+    parameters: Vec<(&'a str, String)>,
+}
+
+impl Called<'_> {
+    async fn answer(&self, limits: &Limits, head: &Parts, body: Incoming) -> Answer {
+        let in_flight = self.version.meter().enter(self.endpoint);
+        let mut room = self.version.room();
+        let request = match self.read(limits, head, body, &mut room).await {
+            Ok(request) => request,
+            Err(answer) => {
+                in_flight.refused(answer.status());
+                return answer;
+            }
+        };
+        let start = Instant::now();
+        let answer = self.call(request, room).await;
+        in_flight.answered(start, answer.status());
+        answer
     }
-    let mut room = version.room();
-    // It is held twice, as it came and as text for the handler.
-    let admit = |bytes: u64| room.grow(bytes.saturating_mul(2));
-    let body = match incoming::body(body, limits.max_body_bytes, limits.body_timeout, admit).await {
-        Ok(body) => body,
-        Err(BodyProblem::Refused) => return response::of_error(&version.out_of_memory()),
-        Err(problem) => return problem.answer(),
-    };
-    let long = body.len() > LONG_BODY;
-    let encode = request::encode(head, &parameters, body);
-    let encoded = if long { block_in_place(|| Handle::current().block_on(encode)) } else { encode.await };
-    let request = match encoded {
-        Ok(request) => request,
-        Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
-    };
-    let called = version.call(endpoint, request).await;
-    let note = |problem: &dyn std::fmt::Display| {
-        let (method, version) = (&head.method, version.label().to_str().unwrap_or_default());
-        tracing::warn!(service, version, "{method} {path}: {problem}");
-    };
-    match called {
-        Ok(Ok(answer)) => {
-            // What a client is slow to take is still the version's.
-            let bytes = answer.body.len();
-            if bytes > LONG_BODY && !room.grow(bytes as u64) {
-                return response::of_error(&version.out_of_memory());
+
+    /// The `REQUEST` of a request, once it is there whole. What it takes is charged to `room`.
+    ///
+    /// # Errors
+    /// The answer to a request that is turned away or cannot be read.
+    async fn read(&self, limits: &Limits, head: &Parts, body: Incoming, room: &mut Charge) -> Result<String, Answer> {
+        // Before the body is read: refusing must stay cheap when there is most to refuse.
+        if let Some(busy) = self.version.busy() {
+            return Err(response::of_error(&busy, None));
+        }
+        // It is held twice, as it came and as text for the handler.
+        let admit = |bytes: u64| room.grow(bytes.saturating_mul(2));
+        let body = incoming::body(body, limits.max_body_bytes, limits.body_timeout, admit).await;
+        let body = body.map_err(|problem| match problem {
+            BodyProblem::Refused => response::of_error(&self.version.out_of_memory(), None),
+            problem => problem.answer(),
+        })?;
+        let long = body.len() > LONG_BODY;
+        let encode = request::encode(head, &self.parameters, body);
+        let encoded = if long { block_in_place(|| Handle::current().block_on(encode)) } else { encode.await };
+        encoded.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))
+    }
+
+    async fn call(&self, request: String, mut room: Charge) -> Answer {
+        let origin = Origin::new(self.endpoint);
+        match self.version.call(origin, request).await {
+            Ok(Ok(answer)) => {
+                // What a client is slow to take is still the version's.
+                let bytes = answer.body.len();
+                if bytes > LONG_BODY && !room.grow(bytes as u64) {
+                    return self.failed(origin, &self.version.out_of_memory());
+                }
+                response::of_handler(answer, (bytes > LONG_BODY).then_some(room))
             }
-            response::of_handler(answer, (bytes > LONG_BODY).then_some(room))
-        }
-        Ok(Err(failure)) => {
-            note(&failure.error);
-            response::of_failure(&failure)
-        }
-        Err(problem) => {
-            if !matches!(problem, PoolError::Busy(_)) {
-                note(&problem);
+            Ok(Err(failure)) => {
+                self.log(origin, &failure.traceback);
+                response::of_failure(self.service, &failure, origin.error_id(), self.version.debug())
             }
-            response::of_error(&problem)
+            Err(busy @ PoolError::Busy(_)) => response::of_error(&busy, None),
+            Err(problem) => self.failed(origin, &problem),
         }
+    }
+
+    fn failed(&self, origin: Origin, problem: &PoolError) -> Answer {
+        self.log(origin, &problem.to_string());
+        response::of_error(problem, Some(origin.error_id()))
+    }
+
+    /// Why a request failed is for those who run the service; the gateway itself is well.
+    fn log(&self, origin: Origin, problem: &str) {
+        tracing::debug!(service = self.service, version = ?self.version.label(), "{problem}");
+        self.version.log().error(origin, problem);
     }
 }
 

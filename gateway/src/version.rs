@@ -8,11 +8,14 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use titan_sdk::budget::{Budget, Charge};
 use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
+use titan_sdk::inference::Observer;
 use titan_sdk::manifest::{Auth, Config};
 
 use crate::endpoints::{Endpoints, Match};
 use crate::lanes::Lanes;
 use crate::loader::{LoadError, Parts};
+use crate::logs::{Logs, Origin, VersionLog};
+use crate::meter::Meter;
 use crate::pace::CpuShare;
 use crate::pool::{Plan, Pool, PoolError};
 
@@ -24,6 +27,9 @@ pub(crate) struct Version {
     timeout: Duration,
     budget: Arc<Budget>,
     pool: Arc<Pool>,
+    meter: Arc<Meter>,
+    log: Arc<VersionLog>,
+    debug: bool,
 }
 
 impl Version {
@@ -36,6 +42,7 @@ impl Version {
         parts: Parts,
         max_waiting: usize,
         lanes: Arc<Lanes>,
+        logs: &Logs,
     ) -> Result<Version, LoadError> {
         let Parts { program, graphs, manifest } = parts;
         let endpoints = Endpoints::new(&manifest.endpoints).map_err(LoadError::Endpoints)?;
@@ -44,11 +51,15 @@ impl Version {
         let bytes = graphs.values().map(|graph| graph.weight_bytes()).sum();
         let memory = LoadError::Memory { limit: config.memory, weights: bytes };
         let Some(weights) = budget.charge(bytes) else { return Err(memory) };
+        let labels = || manifest.endpoints.iter().map(|endpoint| format!("{} {}", endpoint.method, endpoint.path));
+        let meter = Arc::new(Meter::new(labels(), graphs.keys().cloned()));
+        let log = Arc::new(logs.of_version(&manifest.service, format!("v{number}"), labels().collect()));
         let limits = Limits {
             budget: Arc::clone(&budget),
             graphs: Arc::new(graphs),
-            pace: pace(config),
-            log: log(&manifest.service, number),
+            pace: Arc::new(Metered { pace: pace(config), meter: Arc::clone(&meter) }),
+            log: stderr(&log),
+            inferences: inferences(&meter),
         };
         let cores = config.cpu.ceil() as usize;
         let plan = Plan {
@@ -67,7 +78,8 @@ impl Version {
             error => LoadError::Start(error),
         })?;
         let timeout = Duration::from_millis(config.timeout_ms);
-        Ok(Version { label: label(number), endpoints, auth: config.auth, timeout, budget, pool })
+        let Config { auth, debug, .. } = manifest.config;
+        Ok(Version { label: label(number), endpoints, auth, debug, timeout, budget, pool, meter, log })
     }
 
     /// Its name as a header value: `v1`.
@@ -78,6 +90,26 @@ impl Version {
     /// What a request must show to be answered.
     pub(crate) fn auth(&self) -> Auth {
         self.auth
+    }
+
+    /// What is measured of it.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
+    /// Its way into the service's log.
+    pub(crate) fn log(&self) -> &VersionLog {
+        &self.log
+    }
+
+    /// Whether clients are shown tracebacks.
+    pub(crate) fn debug(&self) -> bool {
+        self.debug
+    }
+
+    /// Its instances, and who waits for them.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// Finds the endpoint for a method and the path below the service.
@@ -104,8 +136,8 @@ impl Version {
     ///
     /// # Errors
     /// See [`PoolError`].
-    pub(crate) async fn call(&self, endpoint: usize, request: String) -> Result<Result<Response, Failure>, PoolError> {
-        self.pool.call(endpoint, request, self.timeout).await
+    pub(crate) async fn call(&self, origin: Origin, request: String) -> Result<Result<Response, Failure>, PoolError> {
+        self.pool.call(origin, request, self.timeout).await
     }
 }
 
@@ -114,15 +146,28 @@ fn pace(config: &Config) -> Arc<dyn Pace> {
     if config.cpu.fract() == 0.0 { Arc::new(Unpaced) } else { Arc::new(CpuShare::new(config.cpu)) }
 }
 
-/// What the notebook writes to stderr goes to the gateway's log.
-fn log(service: &str, number: u64) -> LogSink {
-    let service = service.to_owned();
-    Arc::new(move |bytes| {
-        let text = String::from_utf8_lossy(bytes);
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            tracing::info!(target: "titan::notebook", service, version = number, "{line}");
-        }
-    })
+/// A pace that tells the meter how long handlers ran.
+struct Metered {
+    pace: Arc<dyn Pace>,
+    meter: Arc<Meter>,
+}
+
+impl Pace for Metered {
+    fn ran(&self, slice: Duration) -> Duration {
+        self.meter.ran(slice);
+        self.pace.ran(slice)
+    }
+}
+
+/// What guests write to stderr goes to the service's log.
+fn stderr(log: &Arc<VersionLog>) -> LogSink {
+    let log = Arc::clone(log);
+    Arc::new(move |bytes| log.stderr(bytes))
+}
+
+fn inferences(meter: &Arc<Meter>) -> Observer {
+    let meter = Arc::clone(meter);
+    Arc::new(move |model, start| meter.inferred(model, start.elapsed()))
 }
 
 fn label(number: u64) -> HeaderValue {

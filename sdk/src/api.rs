@@ -14,6 +14,11 @@
 //! | `GET /v1/services/{service}/versions/{version}/cells` | | [`Cells`] |
 //! | `GET /v1/services/{service}/versions/{version}/cells?from={version}` | | [`CellChanges`] |
 //! | `POST /v1/services/{service}/versions/{version}/try` | [`Try`] | [`Tried`] |
+//! | `GET /v1/services/{service}/stats` | | [`Stats`] |
+//! | `GET /v1/services/{service}/logs` | | [`LogLine`]s, one a line |
+//! | `GET /healthz` | | 200 while the process answers; asks for no token |
+//! | `GET /readyz` | | [`Readiness`], or 503 while services are loaded after a start and when the gateway is stopping; asks for no token |
+//! | `GET /metrics` | | OpenMetrics |
 //! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
 //! | `POST /v1/services/{service}/prune` | [`Prune`] | [`Pruned`] |
 //! | `GET /v1/snapshot` | | [`Snapshot`] |
@@ -62,6 +67,15 @@ pub struct Gateway {
     pub caller: Caller,
     /// Services whose active version is still being loaded after a start. Requests for it wait.
     pub loading: usize,
+}
+
+/// Whether the gateway takes requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Readiness {
+    /// How many services it has.
+    pub services: usize,
+    /// How many of them do not answer, because their active version could not be loaded; the gateway's log says why.
+    pub not_loaded: usize,
 }
 
 /// Every service.
@@ -157,6 +171,55 @@ impl std::fmt::Display for VersionState {
     }
 }
 
+/// What a service has been doing lately.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// The service.
+    pub service: String,
+    /// Seconds that the numbers of requests, errors and latencies look back; less for a version that is younger.
+    pub window_seconds: u64,
+    /// The versions in memory, oldest first: the active one, the one before it, and those with requests in flight.
+    pub versions: Vec<VersionStats>,
+}
+
+/// What a version has been doing lately. Requests that no endpoint answers are not counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionStats {
+    /// `v1`, `v2`, ...
+    pub version: String,
+    /// Requests answered within the window.
+    pub requests: u64,
+    /// Those of `requests` that were answered with a 5xx status.
+    pub errors: u64,
+    /// Requests answered a second.
+    pub request_rate: f64,
+    /// `errors` as a part of `requests`, from 0 to 1.
+    pub error_ratio: f64,
+    /// How long answers took; none where there were none.
+    pub latency: Option<Latency>,
+    /// Requests being answered now, those in the queue included.
+    pub in_flight: u64,
+    /// Requests that wait for an instance now.
+    pub queue: u64,
+    /// Instances that live now.
+    pub instances: u64,
+    /// Bytes that instances, tensors and weights take now.
+    pub memory: u64,
+    /// Bytes that they may take.
+    pub memory_limit: u64,
+}
+
+/// How long answers took, in milliseconds from the moment the request was there whole.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half of the answers took no longer.
+    pub p50_ms: f64,
+    /// 95 of 100 answers took no longer.
+    pub p95_ms: f64,
+    /// 99 of 100 answers took no longer.
+    pub p99_ms: f64,
+}
+
 /// A deploy that is durable and routed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deployed {
@@ -234,9 +297,43 @@ pub struct SnapshotVersion {
     pub row: Value,
 }
 
+/// A line of a service's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Milliseconds since the Unix epoch.
+    pub time: u64,
+    /// The version that wrote it: `v2`.
+    pub version: String,
+    /// The endpoint that was answering: `POST /prediction`. None while an instance started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// The request it belongs to: the `error_id` that its client sees if the request fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_id: Option<String>,
+    /// What it is.
+    pub kind: LogKind,
+    /// What was written, without the end of the line.
+    pub text: String,
+}
+
+/// What a line of a log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogKind {
+    /// A handler printed it to stderr.
+    Stderr,
+    /// Why a request failed: a traceback, or the gateway's words.
+    Error,
+    /// The gateway says how many lines are missing here, and why.
+    Gap,
+}
+
 /// Any error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorBody {
     /// One line: what happened, to which thing, what to do.
     pub error: String,
+    /// Where a handler failed: what its service's log has the cause under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_id: Option<String>,
 }

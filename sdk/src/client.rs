@@ -11,8 +11,8 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
 use crate::api::{
-    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Version,
-    Versions,
+    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Stats,
+    Version, Versions,
 };
 use crate::bundle::MEDIA_TYPE;
 
@@ -164,6 +164,14 @@ impl Client {
     /// See [`ClientError`]; an unknown service is `Refused` with 404.
     pub fn versions(&self, service: &str) -> Result<Vec<Version>, ClientError> {
         Ok(self.get::<Versions>(&format!("/v1/services/{service}/versions"))?.versions)
+    }
+
+    /// What the versions of `service` that are in memory have been doing lately.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; an unknown service is `Refused` with 404.
+    pub fn stats(&self, service: &str) -> Result<Stats, ClientError> {
+        self.get(&format!("/v1/services/{service}/stats"))
     }
 
     /// Uploads a bundle as the next version of `service`; on return it is durable and routed.

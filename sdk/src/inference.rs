@@ -316,27 +316,34 @@ fn one_line(error: &TractError) -> String {
     causes.join(": ")
 }
 
+/// Told which model computed, and since when; it has ended just now. Called on the thread that runs the guest.
+pub type Observer = Arc<dyn Fn(&str, Instant) + Send + Sync>;
+
 /// The graphs one instance can load by name. Every instance has its own, for the sake of `out_of_memory`.
 pub struct Registry(HashMap<String, wasmtime_wasi_nn::Graph>);
 
 impl Registry {
     /// Binds `graphs` to `budget`. `out_of_memory` is set when a computation is refused for want of memory, so that the host can
     /// tell this failure from the guest's own, whatever the guest makes of the error. No computation goes on after `deadline`.
+    /// `observer` is told of every computation.
     pub fn new(
         graphs: &HashMap<String, Arc<Graph>>,
         budget: &Arc<Budget>,
         out_of_memory: &Arc<AtomicBool>,
         deadline: &Arc<Deadline>,
+        observer: &Observer,
     ) -> Registry {
-        let bind = |graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
+        let bind = |name: &str, graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
             Box::new(Bound {
                 graph: Arc::clone(graph),
                 budget: Arc::clone(budget),
                 out_of_memory: Arc::clone(out_of_memory),
                 deadline: Arc::clone(deadline),
+                name: name.into(),
+                observer: Arc::clone(observer),
             })
         };
-        Registry(graphs.iter().map(|(name, graph)| (name.clone(), bind(graph).into())).collect())
+        Registry(graphs.iter().map(|(name, graph)| (name.clone(), bind(name, graph).into())).collect())
     }
 }
 
@@ -356,6 +363,8 @@ struct Bound {
     budget: Arc<Budget>,
     out_of_memory: Arc<AtomicBool>,
     deadline: Arc<Deadline>,
+    name: Arc<str>,
+    observer: Observer,
 }
 
 impl BackendGraph for Bound {
@@ -376,7 +385,10 @@ impl BackendExecutionContext for Bound {
 
     fn compute(&mut self, inputs: Option<Vec<NamedTensor>>) -> Result<Option<Vec<NamedTensor>>, BackendError> {
         let inputs = inputs.ok_or_else(witx_only)?;
-        let outputs = self.graph.run(inputs, &self.budget, &self.deadline).inspect_err(|error| {
+        let start = Instant::now();
+        let outputs = self.graph.run(inputs, &self.budget, &self.deadline);
+        (self.observer)(&self.name, start);
+        let outputs = outputs.inspect_err(|error| {
             if matches!(error, InferenceError::OutOfMemory { .. }) {
                 self.out_of_memory.store(true, Ordering::Relaxed);
             }

@@ -115,6 +115,9 @@ pub struct Config {
     /// What a request must show to be answered.
     #[serde(default, skip_serializing_if = "Auth::is_none")]
     pub auth: Auth,
+    /// Whether clients are shown the tracebacks of handlers that fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub debug: bool,
 }
 
 impl Default for Config {
@@ -126,6 +129,7 @@ impl Default for Config {
             timeout_ms: 30_000,
             state: State::Reuse,
             auth: Auth::None,
+            debug: false,
         }
     }
 }
@@ -241,6 +245,12 @@ pub fn is_service_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     first && name.len() <= 63 && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_.".contains(&b))
+}
+
+/// Whether `name` may name a version: `v` and a number from 1 on, without leading zeros.
+pub fn is_version_name(name: &str) -> bool {
+    let digits = name.strip_prefix('v').unwrap_or_default();
+    !digits.starts_with(['0', '+']) && digits.parse::<u64>().is_ok()
 }
 
 /// Whether `name` may be exported by a component: words of lower-case letters and digits, each beginning with a letter,
@@ -411,6 +421,16 @@ pub(crate) mod tests {
         assert_eq!(serde_json::from_value::<Manifest>(json.clone()).unwrap(), manifest);
         json["parity"][0].as_object_mut().unwrap().remove("answer");
         assert_eq!(serde_json::from_value::<Manifest>(json).unwrap().parity[0].answer, None);
+    }
+
+    #[test]
+    fn versions_have_one_name_each() {
+        assert!(["v1", "v20", "v18446744073709551615"].into_iter().all(is_version_name));
+        assert!(
+            !["", "v", "1", "v0", "v01", "v+1", "v-1", "v1x", "V1", "v18446744073709551616"]
+                .into_iter()
+                .any(is_version_name)
+        );
     }
 
     #[test]

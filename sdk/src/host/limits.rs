@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::log::LogSink;
 use crate::budget::Budget;
-use crate::inference::Graph;
+use crate::inference::{Graph, Observer};
 
 /// What one instance may use, shared with the other instances of its version.
 #[derive(Clone)]
@@ -19,12 +19,20 @@ pub struct Limits {
     pub pace: Arc<dyn Pace>,
     /// Receives what the guest writes to stderr.
     pub log: LogSink,
+    /// Is told of every computation of a model.
+    pub inferences: Observer,
 }
 
 impl Limits {
-    /// No models, no bound but that of the runtime, and a deaf log: for an engine that runs no handlers.
+    /// No models, no bound but that of the runtime, and nobody who listens: for an engine that runs no handlers.
     pub fn unlimited() -> Limits {
-        Limits { budget: Budget::new(u64::MAX), graphs: Arc::default(), pace: Arc::new(Unpaced), log: Arc::new(|_| {}) }
+        Limits {
+            budget: Budget::new(u64::MAX),
+            graphs: Arc::default(),
+            pace: Arc::new(Unpaced),
+            log: Arc::new(|_| {}),
+            inferences: Arc::new(|_, _| {}),
+        }
     }
 }
 

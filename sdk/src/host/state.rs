@@ -37,7 +37,8 @@ impl Host {
     pub fn new(limits: Limits) -> Host {
         let out_of_memory = Arc::new(AtomicBool::new(false));
         let deadline = Arc::default();
-        let registry = inference::Registry::new(&limits.graphs, &limits.budget, &out_of_memory, &deadline);
+        let observer = &limits.inferences;
+        let registry = inference::Registry::new(&limits.graphs, &limits.budget, &out_of_memory, &deadline, observer);
         // No arguments, environment, preopened folder or network: the builder's default is nothing.
         let wasi = WasiCtxBuilder::new().stderr(LogStream(limits.log)).build();
         Host {
