@@ -53,6 +53,8 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Delete old versions; those in use stay
     Prune(PruneArgs),
+    /// Make a pair of keys to sign bundles with
+    Keygen(KeygenArgs),
     /// Keep a token for a gateway; it is read from a prompt or standard input
     Login(LoginArgs),
     /// Forget the token for a gateway
@@ -91,6 +93,22 @@ pub struct GatewayArgs {
     /// Ask for a token on loopback too
     #[arg(long)]
     pub require_token: bool,
+    /// PEM file of the certificate of both listeners, followed by those that vouch for it; read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+    /// PEM file of its private key
+    #[arg(long, value_name = "FILE", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+    /// PEM file of a public key; with any, only bundles that one of them signed are taken and served
+    #[arg(long = "trusted-key", value_name = "FILE")]
+    pub trusted_keys: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct KeygenArgs {
+    /// What the files are called, before .key and .pub
+    #[arg(default_value = "titan")]
+    pub name: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -216,6 +234,9 @@ pub struct CompileArgs {
     /// The bundle to write [default: the service's name with .titan]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Sign the bundle with this private key, which 'titan keygen' made
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
 }
@@ -225,6 +246,9 @@ pub struct DeployArgs {
     /// An .ipynb file, or a bundle that 'titan compile' wrote
     #[arg(value_name = "NOTEBOOK|BUNDLE")]
     pub source: PathBuf,
+    /// Sign the bundle with this private key, which 'titan keygen' made
+    #[arg(long, value_name = "KEY")]
+    pub sign: Option<PathBuf>,
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]

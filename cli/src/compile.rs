@@ -16,6 +16,7 @@ use titan_sdk::bundle::Bundle;
 use titan_sdk::manifest::{Endpoint, Manifest, State};
 
 use crate::args::{CompileArgs, Overrides};
+use crate::keygen;
 use crate::progress::Bars;
 use crate::signals::interrupt_on_signal;
 
@@ -24,7 +25,11 @@ pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
         // Found out before the notebook runs for minutes.
         ensure!(folder(file).is_dir(), "{} cannot be written (it has no folder): create it first", file.display());
     }
-    let compiled = notebook(&args.notebook, &args.overrides, &Bars::new())?;
+    let key = args.sign.as_deref().map(keygen::read).transpose()?;
+    let mut compiled = notebook(&args.notebook, &args.overrides, &Bars::new())?;
+    if let Some(key) = &key {
+        compiled.bundle.sign(key)?;
+    }
     let service = &compiled.bundle.manifest.service;
     let file = args.output.clone().unwrap_or_else(|| PathBuf::from(format!("{service}.titan")));
     let bytes = write(&compiled.bundle, &file)

@@ -9,10 +9,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, bail};
 use etcetera::BaseStrategy;
 use serde::Deserialize;
 use titan_gateway::Options;
+use titan_gateway::tls::TlsFiles;
 
 use crate::args::GatewayArgs;
 use crate::units;
@@ -26,6 +27,9 @@ struct File {
     #[serde(with = "Limits")]
     limits: titan_gateway::Limits,
     access: Access,
+    tls: Tls,
+    #[serde(with = "Cors")]
+    cors: titan_gateway::cors::Cors,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +50,35 @@ struct Storage {
 #[serde(default, deny_unknown_fields)]
 struct Access {
     require_token: bool,
+    trusted_keys: Vec<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Tls {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    listeners: Listeners,
+}
+
+/// Which listeners speak TLS where there is a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Listeners {
+    #[default]
+    Both,
+    Services,
+    Admin,
+}
+
+/// [`titan_gateway::cors::Cors`] as the file spells it.
+#[derive(Deserialize)]
+#[serde(remote = "titan_gateway::cors::Cors", default = "titan_gateway::cors::Cors::default", deny_unknown_fields)]
+struct Cors {
+    allowed_origins: Vec<String>,
+    allowed_headers: Vec<String>,
+    #[serde(deserialize_with = "units::duration")]
+    max_age: Duration,
 }
 
 /// [`titan_gateway::Limits`] as the file spells them.
@@ -58,6 +91,8 @@ struct Limits {
     max_bundle_bytes: u64,
     #[serde(rename = "max_header", deserialize_with = "units::bytes")]
     max_header_bytes: u32,
+    #[serde(deserialize_with = "units::duration")]
+    handshake_timeout: Duration,
     #[serde(deserialize_with = "units::duration")]
     header_timeout: Duration,
     #[serde(deserialize_with = "units::duration")]
@@ -94,7 +129,9 @@ impl File {
         let mut file = File::parse(&text).map_err(|problem| anyhow!("{}:{problem}", path.display()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         // An absolute path stays as it is when it is joined.
-        for path in [&mut file.storage.data, &mut file.storage.cache].into_iter().flatten() {
+        let File { storage, access, tls, .. } = &mut file;
+        let paths = [&mut storage.data, &mut storage.cache, &mut tls.certificate, &mut tls.key];
+        for path in paths.into_iter().flatten().chain(&mut access.trusted_keys) {
             *path = folder.join(&path);
         }
         Ok(file)
@@ -111,9 +148,17 @@ impl File {
 
     /// Lays flags and environment variables, which clap has read alike, over the file.
     fn under(self, args: &GatewayArgs) -> anyhow::Result<Options> {
-        let File { listen, storage, limits, access } = self;
+        let File { listen, storage, limits, mut access, tls, cors } = self;
         let data = args.data.clone().or(storage.data).map_or_else(default_data, Ok)?;
         let cache = args.cache.clone().or(storage.cache);
+        access.trusted_keys.extend(args.trusted_keys.iter().cloned());
+        let certificate = args.tls_certificate.clone().or(tls.certificate);
+        let key = args.tls_key.clone().or(tls.key);
+        let files = match (certificate, key) {
+            (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+            (None, None) => None,
+            _ => bail!("TLS needs both a certificate and its key: set tls.certificate and tls.key"),
+        };
         Ok(Options {
             listen: args.listen.unwrap_or(listen.services),
             admin: args.admin.unwrap_or(listen.admin),
@@ -121,6 +166,10 @@ impl File {
             cache: cache.map_or_else(|| Options::default().cache, |cache| cache.join("engines")),
             limits,
             require_token: args.require_token || access.require_token,
+            trusted_keys: access.trusted_keys,
+            services_tls: files.clone().filter(|_| tls.listeners != Listeners::Admin),
+            admin_tls: files.filter(|_| tls.listeners != Listeners::Services),
+            cors,
         })
     }
 }
@@ -217,6 +266,20 @@ mod tests {
         fs::write(&path, "[storage]\ndata = 'here'\ncache = '/there'").unwrap();
         let storage = File::read(&path).unwrap().storage;
         assert_eq!((storage.data, storage.cache), (Some(folder.path().join("here")), Some("/there".into())));
+    }
+
+    #[test]
+    fn a_certificate_is_of_the_listeners_that_are_named() {
+        let options = |listeners: &str| {
+            let text = format!("[tls]\ncertificate = 'c'\nkey = 'k'\nlisteners = '{listeners}'");
+            File::parse(&text).unwrap().under(&args(&[])).unwrap()
+        };
+        let has_tls = |options: Options| (options.services_tls.is_some(), options.admin_tls.is_some());
+        assert_eq!(has_tls(options("both")), (true, true));
+        assert_eq!(has_tls(options("services")), (true, false));
+        assert_eq!(has_tls(options("admin")), (false, true));
+        let half = File::parse("tls.certificate = 'c'").unwrap().under(&args(&[])).unwrap_err();
+        assert!(half.to_string().contains("tls.key"), "{half}");
     }
 
     #[test]

@@ -10,10 +10,12 @@ use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::bundle::Bundle;
 use titan_sdk::engine::ENGINES;
 use titan_sdk::manifest::Manifest;
+use titan_sdk::signature::PrivateKey;
 
 use crate::args::DeployArgs;
 use crate::compile::{self, timing};
 use crate::deployer;
+use crate::keygen;
 use crate::progress::Bars;
 
 /// A bundle is a zstd frame and begins with its magic number; no notebook does.
@@ -33,8 +35,15 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     let bundle = read_bundle(&args.source)
         .map_err(|cause| anyhow!("{} cannot be read ({cause}): check the path", args.source.display()))?;
     let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;
+    let key = args.sign.as_deref().map(keygen::read).transpose()?;
     // Asked before a notebook runs for minutes in vain.
     let gateway = client.gateway()?;
+    let signed = bundle.as_ref().is_some_and(|(bundle, _)| bundle.signed.is_some() && args.overrides.name.is_none());
+    ensure!(
+        !gateway.signed_only || key.is_some() || signed,
+        "the gateway at {} takes signed bundles only: give --sign with a key it trusts",
+        args.target.url
+    );
     let upload = match bundle {
         Some((bundle, bytes)) => {
             ensure!(
@@ -43,7 +52,7 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
                 args.source.display(),
                 gateway.version
             );
-            packed(args, bundle, bytes)?
+            packed(args, bundle, bytes, key.as_ref())?
         }
         None => {
             ensure!(
@@ -52,7 +61,7 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
                 args.target.url,
                 gateway.version
             );
-            compiled(args, &progress)?
+            compiled(args, &progress, key.as_ref())?
         }
     };
     progress.start(Stage::Upload);
@@ -99,22 +108,34 @@ fn check(args: &DeployArgs, bytes: &[u8]) -> anyhow::Result<Bundle> {
     Bundle::read(bytes, u64::MAX).with_context(|| source.to_string())
 }
 
-fn packed(args: &DeployArgs, mut bundle: Bundle, mut bytes: Vec<u8>) -> anyhow::Result<Upload> {
+fn packed(
+    args: &DeployArgs,
+    mut bundle: Bundle,
+    mut bytes: Vec<u8>,
+    key: Option<&PrivateKey>,
+) -> anyhow::Result<Upload> {
     if let Some(name) = &args.overrides.name {
         bundle.manifest.service.clone_from(name);
-        bytes = pack(&bundle)?;
+        // It was given for the other name.
+        bundle.signed = None;
+    }
+    if args.overrides.name.is_some() || key.is_some() {
+        bytes = pack(&mut bundle, key)?;
     }
     Ok(Upload { manifest: bundle.manifest, bytes, frozen: None, stages: Vec::new() })
 }
 
-fn compiled(args: &DeployArgs, progress: &Bars) -> anyhow::Result<Upload> {
-    let compiled = compile::notebook(&args.source, &args.overrides, progress)?;
+fn compiled(args: &DeployArgs, progress: &Bars, key: Option<&PrivateKey>) -> anyhow::Result<Upload> {
+    let mut compiled = compile::notebook(&args.source, &args.overrides, progress)?;
     let frozen = Some(format!("{}\n{}", compile::frozen(&compiled), compile::state(&compiled.state)));
-    let bytes = pack(&compiled.bundle)?;
+    let bytes = pack(&mut compiled.bundle, key)?;
     Ok(Upload { manifest: compiled.bundle.manifest, bytes, frozen, stages: compiled.stages })
 }
 
-fn pack(bundle: &Bundle) -> io::Result<Vec<u8>> {
+fn pack(bundle: &mut Bundle, key: Option<&PrivateKey>) -> anyhow::Result<Vec<u8>> {
+    if let Some(key) = key {
+        bundle.sign(key)?;
+    }
     let mut bytes = Vec::new();
     bundle.write(&mut bytes)?;
     Ok(bytes)

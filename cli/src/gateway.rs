@@ -33,8 +33,8 @@ async fn serve(options: Options, takeover: bool) -> anyhow::Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("signals cannot be handled: check ulimit -a")?;
     // Scripts wait for these lines and read the addresses, which may be free ports.
     let mut out = io::stdout().lock();
-    writeln!(out, "services  http://{}", gateway.services_address())?;
-    writeln!(out, "admin     http://{}", gateway.admin_address())?;
+    writeln!(out, "services  {}", gateway.services_url())?;
+    writeln!(out, "admin     {}", gateway.admin_url())?;
     out.flush()?;
     drop(out);
     service_manager::serving();

@@ -14,6 +14,7 @@ mod deployer;
 mod exit;
 mod gateway;
 mod key;
+mod keygen;
 mod log;
 mod login;
 mod progress;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Versions(args) => versions::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Prune(args) => prune::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Login(args) => login::run(&args),
         Command::Logout(args) => login::forget(&args),
         Command::Token(command) => token::run(&command),

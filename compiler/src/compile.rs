@@ -106,7 +106,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     // A bundle that a gateway would refuse is not handed out.
     manifest.check()?;
     let models = models.into_iter().map(|model| model.onnx).collect();
-    let bundle = Bundle { manifest, component, models, notebook: notebook.bytes };
+    let bundle = Bundle { manifest, component, models, notebook: notebook.bytes, signed: None };
     Ok(Compiled { bundle, state: choice, captured, python, stages: clock.stop() })
 }
 

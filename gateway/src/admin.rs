@@ -143,6 +143,7 @@ impl Admin {
             engines: titan_sdk::engine::ENGINES.iter().map(|engine| engine.digest().into()).collect(),
             loading: self.control.loading(),
             caller,
+            signed_only: self.control.signed_only(),
         }
     }
 

@@ -173,6 +173,11 @@ impl Control {
         Ok(())
     }
 
+    /// Whether only signed bundles are taken.
+    pub(crate) fn signed_only(&self) -> bool {
+        self.loader.signed_only()
+    }
+
     /// Every service, by name.
     ///
     /// # Errors
@@ -271,7 +276,7 @@ impl Control {
     /// Makes a bundle, uploaded by `by`, the next and active version of `service`, whatever name it was compiled under.
     ///
     /// # Errors
-    /// A bundle that is damaged, for another engine, or does not load; a store that fails.
+    /// A bundle that is damaged, not trusted, for another engine, or does not load; a store that fails.
     pub(crate) async fn deploy(
         &self,
         service: &str,
@@ -423,7 +428,7 @@ impl Control {
         let name = service.to_owned();
         let kept = self.blocking(move |store| store.version(&name, number)).await?;
         let kept = kept.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?;
-        let source = Source::Store(Arc::clone(&self.store), Box::new(kept.manifest));
+        let source = Source::Store(Arc::clone(&self.store), Box::new(kept));
         Ok(Arc::new(self.loader.load(number, source).await?))
     }
 

@@ -1,5 +1,6 @@
 //! The gateway as a whole: started from options, run until it is told to stop.
 
+use std::fs;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -9,13 +10,15 @@ use std::sync::Arc;
 
 use titan_sdk::engine::ENGINES;
 use titan_sdk::host::{HostError, Runtime, RuntimeOptions};
+use titan_sdk::signature::{PublicKey, Trust};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::access::{Access, AccessError};
 use crate::admin::Admin;
 use crate::control::{Control, ControlError};
+use crate::cors::{CorsError, Policy};
 use crate::handover::{Predecessor, Successor};
 use crate::lanes::Lanes;
 use crate::listener;
@@ -26,6 +29,7 @@ use crate::options::{Limits, Options};
 use crate::route::Routes;
 use crate::serve::{self, Services};
 use crate::store::{Embedded, Shared, StoreError};
+use crate::tls::{Tls, TlsError, TlsFiles};
 use crate::version::Version;
 
 /// Connections that the system accepts before the gateway does.
@@ -35,14 +39,17 @@ const BACKLOG: u32 = 1024;
 pub struct Gateway {
     services: TcpListener,
     services_address: SocketAddr,
+    services_tls: Option<Arc<Tls>>,
     admin: TcpListener,
     admin_address: SocketAddr,
+    admin_tls: Option<Arc<Tls>>,
     control: Arc<Control>,
     access: Arc<Access>,
     store: Arc<Shared>,
     routes: Arc<Routes<Version>>,
     counters: Counters,
     limits: Limits,
+    cors: Option<Policy>,
     data: PathBuf,
     /// The gateway that still runs.
     succeeds: Option<Successor>,
@@ -63,6 +70,15 @@ pub enum StartError {
     /// Credentials cannot be read or made.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A trusted key cannot be read.
+    #[error("the trusted key in {0} cannot be read ({1}): name a public key in PEM that 'titan keygen' made")]
+    Key(PathBuf, String),
+    /// CORS is configured with what is no origin or header.
+    #[error(transparent)]
+    Cors(#[from] CorsError),
     /// The Wasm runtime cannot start.
     #[error(transparent)]
     Runtime(#[from] HostError),
@@ -104,17 +120,26 @@ impl Gateway {
 
     /// `given` are sockets that other processes listen on too: for services, and for the admin API.
     async fn start_on(options: Options, given: [Option<std::net::TcpListener>; 2]) -> Result<Gateway, StartError> {
-        let Options { listen, admin, data, cache, limits, require_token } = options;
+        let Options { listen, admin, data, cache, limits, require_token, trusted_keys, services_tls, admin_tls, cors } =
+            options;
+        let trust = trust(&trusted_keys)?;
+        let cors = Policy::new(&cors)?;
+        let exposed = !admin.ip().is_loopback();
+        if exposed && admin_tls.is_none() {
+            tracing::warn!("the admin API on {admin} is not encrypted: others on the network can read its tokens");
+        }
+        let certificate = |files: Option<TlsFiles>| files.map(Tls::open).transpose();
+        let (services_tls, admin_tls) =
+            (certificate(services_tls)?.map(Arc::new), certificate(admin_tls)?.map(Arc::new));
         // Addresses are taken first, since they are the likeliest to fail; clients are let in when the store is open.
         let [given_services, given_admin] = given;
         let sockets = (Socket::at(listen, given_services)?, Socket::at(admin, given_admin)?);
         let runtime = RuntimeOptions { cache, max_instances: limits.max_instances, ..RuntimeOptions::default() };
         let (compiled, logs) = (data.join("compiled"), data.join("logs"));
-        let require_token = require_token || !admin.ip().is_loopback();
         let folder = data.clone();
         let opened = spawn_blocking(move || -> Result<_, StartError> {
             let store = Arc::new(Shared::new(Box::new(Embedded::open(&folder)?)));
-            let access = Arc::new(Access::open(store.clone(), require_token, &folder)?);
+            let access = Arc::new(Access::open(store.clone(), require_token || exposed, &folder)?);
             let runtime = Runtime::new(&runtime)?;
             // Nearly every version needs it. The other waits for the first that does.
             runtime.ready(&ENGINES[0])?;
@@ -124,7 +149,7 @@ impl Gateway {
         let lanes = Arc::new(Lanes::new().map_err(StartError::Threads)?);
         let logs = Logs::start(logs).map_err(StartError::Threads)?;
         let counters = Counters::default();
-        let loader = Arc::new(Loader::new(runtime, compiled, limits.max_waiting, lanes, logs.clone()));
+        let loader = Arc::new(Loader::new(runtime, trust, compiled, limits.max_waiting, lanes, logs.clone()));
         let routes = Arc::new(Routes::new());
         let control = Control::start(
             store.clone(),
@@ -145,14 +170,17 @@ impl Gateway {
         Ok(Gateway {
             services,
             services_address,
+            services_tls,
             admin,
             admin_address,
+            admin_tls,
             control,
             access,
             store,
             routes,
             counters,
             limits,
+            cors,
             data,
             succeeds: None,
         })
@@ -163,9 +191,19 @@ impl Gateway {
         self.services_address
     }
 
+    /// Where services are served: `http://127.0.0.1:8080`.
+    pub fn services_url(&self) -> String {
+        url(self.services_tls.as_deref(), self.services_address)
+    }
+
     /// Where the admin API is served.
     pub fn admin_address(&self) -> SocketAddr {
         self.admin_address
+    }
+
+    /// Where the admin API is served: `http://127.0.0.1:8081`.
+    pub fn admin_url(&self) -> String {
+        url(self.admin_tls.as_deref(), self.admin_address)
     }
 
     /// Waits until every routed version is loaded, or is known not to load.
@@ -173,11 +211,11 @@ impl Gateway {
         self.control.loaded().await;
     }
 
-    /// Serves until `stop` is ready or another gateway has taken over, then accepts nothing new and lets requests in flight finish, for at most
-    /// [`Limits::stop_timeout`].
+    /// Serves until `stop` is ready or another gateway has taken over, then accepts nothing new and lets requests in flight
+    /// finish, for at most [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Gateway { services, admin, admin_address, control, access, store, routes, .. } = self;
-        let Gateway { counters, limits, data, succeeds, .. } = self;
+        let Gateway { services, services_tls, admin, admin_address, admin_tls, .. } = self;
+        let Gateway { control, access, store, routes, counters, limits, cors, data, succeeds, .. } = self;
         if let Some(succeeds) = succeeds {
             succeeds.ready().await;
         }
@@ -192,15 +230,20 @@ impl Gateway {
             loopback: admin_address.ip().is_loopback(),
             stopping: stopped.clone(),
         });
-        let shared = Arc::new(Services { routes, access, counters, limits: limits.clone() });
+        let shared = Arc::new(Services { routes, access, counters, cors, limits: limits.clone() });
         let to_services = move |request| {
             let shared = Arc::clone(&shared);
             async move { serve::answer(&shared, request).await }
         };
         let to_admin = move |request| Arc::clone(&api).answer(request);
+        // Ends with this function.
+        let mut watches = JoinSet::new();
+        for tls in services_tls.iter().chain(&admin_tls) {
+            watches.spawn(Arc::clone(tls).watch());
+        }
         tokio::join!(
-            listener::serve(services, &limits, stopped.clone(), to_services),
-            listener::serve(admin, &limits, stopped, to_admin),
+            listener::serve(services, services_tls, &limits, stopped.clone(), to_services),
+            listener::serve(admin, admin_tls, &limits, stopped, to_admin),
             async {
                 let succeeded = async {
                     let Ok((services, admin)) = handover else { return std::future::pending().await };
@@ -216,6 +259,19 @@ impl Gateway {
             }
         );
     }
+}
+
+fn trust(files: &[PathBuf]) -> Result<Trust, StartError> {
+    let read = |file: &PathBuf| {
+        let pem = fs::read_to_string(file).map_err(|cause| StartError::Key(file.clone(), cause.to_string()))?;
+        PublicKey::from_pem(&pem).map_err(|cause| StartError::Key(file.clone(), cause.to_string()))
+    };
+    Ok(Trust::new(files.iter().map(read).collect::<Result<_, _>>()?))
+}
+
+fn url(tls: Option<&Tls>, address: SocketAddr) -> String {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 /// A socket that does not let clients in yet.

@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | [`options`], [`gateway`] | starting, running and stopping the whole |
 //! | `handover` | an upgrade without downtime: one process gives sockets and store to the next |
-//! | `listener` | connections: HTTP/1.1 and HTTP/2, limits, graceful stop |
-//! | `serve` | requests to services; `endpoints`, `incoming`, `request`, `body` and `response` are its steps |
+//! | `listener`, [`tls`] | connections: TLS, HTTP/1.1 and HTTP/2, limits, graceful stop |
+//! | `serve` | requests to services; [`cors`], `endpoints`, `incoming`, `request`, `body` and `response` are its steps |
 //! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
 //! | `dashboard` | the page at `/` of the admin listener, and what it shows |
 //! | [`access`] | who may do what: tokens of the admin API, API keys of services |
@@ -24,6 +24,7 @@ mod admin;
 mod body;
 mod calls;
 mod control;
+pub mod cors;
 mod dashboard;
 mod endpoints;
 pub mod gateway;
@@ -46,6 +47,7 @@ mod route;
 mod serve;
 mod stats;
 mod store;
+pub mod tls;
 mod version;
 mod window;
 

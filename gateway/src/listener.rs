@@ -1,5 +1,5 @@
-//! A listener: accepts connections, speaks HTTP/1.1 and HTTP/2 on each, and hands requests to a function. It bounds what a client
-//! may hold: connections, header bytes, and the time it takes to say something. It knows nothing of what is served.
+//! A listener: accepts connections, speaks HTTP/1.1 and HTTP/2 on each, over TLS or not, and hands requests to a function. It
+//! bounds what a client may hold: connections, header bytes, and the time it takes to say something. It knows nothing of what is served.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -15,12 +15,14 @@ use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::options::Limits;
+use crate::tls::Tls;
 
 /// Requests that one HTTP/2 connection may have in flight.
 const MAX_STREAMS: u32 = 256;
@@ -36,6 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves `listener` until `stop` turns true, then lets requests in flight finish for at most `limits.stop_timeout`.
 pub(crate) async fn serve<F, B>(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
     handler: impl Fn(Request<Incoming>) -> F + Clone + Send + 'static,
@@ -43,10 +46,25 @@ pub(crate) async fn serve<F, B>(
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let http = protocols(limits);
+    let http = Arc::new(protocols(limits));
     let mut connections = JoinSet::new();
     let told = stop.clone();
-    let serve = |stream| connection(stream, &http, told.clone(), limits.header_timeout, handler.clone());
+    let serve = |stream: TcpStream| {
+        let (http, told, handler) = (Arc::clone(&http), told.clone(), handler.clone());
+        let (tls, within, first_request) = (tls.clone(), limits.handshake_timeout, limits.header_timeout);
+        async move {
+            // Without it a response may wait for the client's acknowledgement of an earlier one. Where it fails, so will all else.
+            let _ = stream.set_nodelay(true);
+            let Some(tls) = tls else { return connection(stream, http, told, first_request, handler).await };
+            // In a box, so that connections without it do not pay for its size.
+            let secure = async {
+                if let Some(stream) = handshake(&tls, stream, within).await {
+                    connection(stream, http, told, first_request, handler).await;
+                }
+            };
+            Box::pin(secure).await;
+        }
+    };
     loop {
         tokio::select! {
             // An error means that nobody can ask to stop any more, which is a stop too.
@@ -98,20 +116,32 @@ fn protocols(limits: &Limits) -> auto::Builder<TokioExecutor> {
     http
 }
 
-/// One connection, from the first byte to the last.
-fn connection<F, B>(
+/// A TLS handshake that takes no longer than `within`.
+async fn handshake(
+    tls: &Tls,
     stream: TcpStream,
-    http: &auto::Builder<TokioExecutor>,
+    within: Duration,
+) -> Option<impl AsyncRead + AsyncWrite + Unpin + use<>> {
+    match timeout(within, tls.accept(stream)).await {
+        Ok(Ok(stream)) => return Some(stream),
+        Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!("a TLS handshake took longer than {within:?}"),
+    }
+    None
+}
+
+/// One connection, from the first byte to the last.
+async fn connection<S, F, B>(
+    stream: S,
+    http: Arc<auto::Builder<TokioExecutor>>,
     mut stop: watch::Receiver<bool>,
     first_request: Duration,
     handler: impl Fn(Request<Incoming>) -> F + Send + 'static,
-) -> impl Future<Output = ()> + Send + 'static
-where
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    // Without it a response may wait for the client's acknowledgement of an earlier one. Where it fails, so will all else.
-    let _ = stream.set_nodelay(true);
     let seen = Arc::new(Seen::default());
     let service = {
         let seen = Arc::clone(&seen);
@@ -129,36 +159,33 @@ where
             }
         })
     };
-    let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
-    async move {
-        let mut connection = std::pin::pin!(connection);
-        // hyper bounds the time of an HTTP/1 head, but not the time to tell which protocol the client speaks.
-        let silent = async {
-            sleep(first_request).await;
-            if seen.request.load(Ordering::Relaxed) {
-                std::future::pending().await
-            }
-        };
-        let stopped = async {
-            // As in `serve`, an error is a stop.
-            let _ = stop.wait_for(|stop| *stop).await;
-            seen.stop.store(true, Ordering::Relaxed);
-            // HTTP/2 says by itself which requests are still answered.
-            if !seen.http2.load(Ordering::Relaxed) {
-                sleep(LINGER).await;
-            }
-        };
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = silent => return,
-            () = stopped => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!("a connection ended early: {error}");
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    // hyper bounds the time of an HTTP/1 head, but not the time to tell which protocol the client speaks.
+    let silent = async {
+        sleep(first_request).await;
+        if seen.request.load(Ordering::Relaxed) {
+            std::future::pending().await
         }
+    };
+    let stopped = async {
+        // As in `serve`, an error is a stop.
+        let _ = stop.wait_for(|stop| *stop).await;
+        seen.stop.store(true, Ordering::Relaxed);
+        // HTTP/2 says by itself which requests are still answered.
+        if !seen.http2.load(Ordering::Relaxed) {
+            sleep(LINGER).await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = silent => return,
+        () = stopped => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!("a connection ended early: {error}");
     }
 }
 

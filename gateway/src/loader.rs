@@ -15,17 +15,19 @@ use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::host::{CallError, HostError, Program, Runtime};
 use titan_sdk::inference::{Graph, InferenceError};
 use titan_sdk::manifest::Manifest;
+use titan_sdk::signature::{SignatureError, Signed, Trust};
 use tokio::sync::RwLock;
 use tokio::task::block_in_place;
 
 use crate::lanes::Lanes;
 use crate::logs::Logs;
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::version::Version;
 
 /// Loads versions.
 pub(crate) struct Loader {
     runtime: Runtime,
+    trust: Trust,
     /// Folder of compiled components.
     compiled: PathBuf,
     max_waiting: usize,
@@ -40,7 +42,7 @@ pub(crate) enum Source {
     /// An upload that is not stored yet.
     Bundle(Arc<Bundle>),
     /// The store.
-    Store(Arc<dyn Store>, Box<Manifest>),
+    Store(Arc<dyn Store>, Box<store::Version>),
 }
 
 /// What a version is made of, in memory.
@@ -54,6 +56,9 @@ pub(crate) struct Parts {
 /// Why a version cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
+    /// Nobody who is trusted vouches for it.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// It was compiled for another engine.
     #[error(
         "the bundle is for engine {needs}, this gateway runs the engines {runs}: compile the notebook again with this titan"
@@ -106,12 +111,18 @@ impl Loader {
     /// A loader that keeps compiled components in the folder `compiled`.
     pub(crate) fn new(
         runtime: Runtime,
+        trust: Trust,
         compiled: PathBuf,
         max_waiting: usize,
         lanes: Arc<Lanes>,
         logs: Logs,
     ) -> Loader {
-        Loader { runtime, compiled, max_waiting, lanes, logs, in_use: RwLock::new(()) }
+        Loader { runtime, trust, compiled, max_waiting, lanes, logs, in_use: RwLock::new(()) }
+    }
+
+    /// Whether it loads only what is signed.
+    pub(crate) fn signed_only(&self) -> bool {
+        self.trust.is_required()
     }
 
     /// Loads version `number`, with one instance ready.
@@ -152,6 +163,8 @@ impl Loader {
     /// Blocks: reads files, and optimises the models.
     fn read(&self, source: &Source) -> Result<Parts, LoadError> {
         let manifest = source.manifest();
+        // The store's too: others may have written to it, or other keys may have been trusted.
+        self.trust.check(manifest, source.signed())?;
         let engine = Engine::of_digest(&manifest.engine).ok_or_else(|| {
             let runs = ENGINES.each_ref().map(Engine::digest).join(", ");
             LoadError::Engine { needs: manifest.engine.clone(), runs }
@@ -173,14 +186,21 @@ impl Source {
     fn manifest(&self) -> &Manifest {
         match self {
             Source::Bundle(bundle) => &bundle.manifest,
-            Source::Store(_, manifest) => manifest,
+            Source::Store(_, version) => &version.manifest,
+        }
+    }
+
+    fn signed(&self) -> Option<&Signed> {
+        match self {
+            Source::Bundle(bundle) => bundle.signed.as_ref(),
+            Source::Store(_, version) => version.signed.as_ref(),
         }
     }
 
     fn component(&self) -> Result<Cow<'_, [u8]>, StoreError> {
         match self {
             Source::Bundle(bundle) => Ok(Cow::Borrowed(&bundle.component)),
-            Source::Store(store, manifest) => store.part(&manifest.component).map(Cow::Owned),
+            Source::Store(store, version) => store.part(&version.manifest.component).map(Cow::Owned),
         }
     }
 
@@ -188,7 +208,7 @@ impl Source {
     fn model(&self, index: usize) -> Result<Cow<'_, [u8]>, StoreError> {
         match self {
             Source::Bundle(bundle) => Ok(Cow::Borrowed(&bundle.models[index])),
-            Source::Store(store, manifest) => store.part(&manifest.models[index].part).map(Cow::Owned),
+            Source::Store(store, version) => store.part(&version.manifest.models[index].part).map(Cow::Owned),
         }
     }
 }

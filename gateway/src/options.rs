@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cors::Cors;
+use crate::tls::TlsFiles;
+
 /// How a gateway is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -19,6 +22,14 @@ pub struct Options {
     pub limits: Limits,
     /// Whether the admin API asks for a token on loopback too.
     pub require_token: bool,
+    /// Files of Ed25519 public keys in PEM. With any, only bundles that one of them signed are taken and served.
+    pub trusted_keys: Vec<PathBuf>,
+    /// The certificate of the service listener; without one it speaks no TLS.
+    pub services_tls: Option<TlsFiles>,
+    /// The certificate of the admin listener; without one it speaks no TLS.
+    pub admin_tls: Option<TlsFiles>,
+    /// Which web pages may call services.
+    pub cors: Cors,
 }
 
 /// What clients may ask for.
@@ -30,6 +41,8 @@ pub struct Limits {
     pub max_bundle_bytes: u64,
     /// Bytes of one request's head.
     pub max_header_bytes: u32,
+    /// Time for a TLS handshake.
+    pub handshake_timeout: Duration,
     /// Time for a request's head to arrive whole; a connection idle for longer is closed.
     pub header_timeout: Duration,
     /// Time for a request's body to arrive whole.
@@ -56,6 +69,10 @@ impl Default for Options {
             cache: cache.join("engines"),
             limits: Limits::default(),
             require_token: false,
+            trusted_keys: Vec::new(),
+            services_tls: None,
+            admin_tls: None,
+            cors: Cors::default(),
         }
     }
 }
@@ -66,6 +83,7 @@ impl Default for Limits {
             max_body_bytes: 16 << 20,
             max_bundle_bytes: 2 << 30,
             max_header_bytes: 64 << 10,
+            handshake_timeout: Duration::from_secs(10),
             // Longer than the minute for which load balancers keep idle connections: the side that reuses a connection
             // should be the one to close it.
             header_timeout: Duration::from_secs(75),

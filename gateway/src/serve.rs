@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use http::header::{ALLOW, AUTHORIZATION};
+use http::header::{ALLOW, AUTHORIZATION, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use hyper::body::Incoming;
@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::access::{API_KEY, Access, refusal};
+use crate::cors::Policy;
 use crate::endpoints::Match;
 use crate::incoming::{self, BodyProblem};
 use crate::logs::Origin;
@@ -33,6 +34,7 @@ pub(crate) struct Services {
     pub(crate) routes: Arc<Routes<Version>>,
     pub(crate) access: Arc<Access>,
     pub(crate) counters: Counters,
+    pub(crate) cors: Option<Policy>,
     pub(crate) limits: Limits,
 }
 /// Bytes of a body from which on the time to read it, and the memory to hold it, are worth the trouble of sharing them out.
@@ -41,13 +43,16 @@ const LONG_BODY: usize = 64 << 10;
 /// Answers one request.
 pub(crate) async fn answer(services: &Services, request: Request<Incoming>) -> Answer {
     let (mut head, body) = request.into_parts();
-    let mut answer = match route(services, &mut head, body).await {
-        Ok(answer) => answer,
-        Err(answer) => {
+    let mut answer = match services.cors.as_ref().and_then(|cors| cors.preflight(&head)) {
+        Some(answer) => answer,
+        None => route(services, &mut head, body).await.unwrap_or_else(|answer| {
             services.counters.unrouted().count(answer.status());
             answer
-        }
+        }),
     };
+    if let Some(cors) = &services.cors {
+        cors.mark(head.headers.get(ORIGIN), &mut answer);
+    }
     if head.method == Method::HEAD {
         answer = response::without_body(answer);
     }

@@ -67,6 +67,8 @@ pub struct Gateway {
     pub caller: Caller,
     /// Services whose active version is still being loaded after a start. Requests for it wait.
     pub loading: usize,
+    /// Whether it takes only bundles that are signed.
+    pub signed_only: bool,
 }
 
 /// Whether the gateway takes requests.

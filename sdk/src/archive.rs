@@ -21,7 +21,11 @@ pub(crate) enum NextError {
 }
 
 /// The next file, which must be the one of this name with at most `limit` bytes.
-pub(crate) fn next<R: Read>(entries: &mut tar::Entries<'_, R>, file: &str, limit: u64) -> Result<Vec<u8>, NextError> {
+pub(crate) fn next<'a, R: Read + 'a>(
+    entries: &mut impl Iterator<Item = io::Result<tar::Entry<'a, R>>>,
+    file: &str,
+    limit: u64,
+) -> Result<Vec<u8>, NextError> {
     let mut entry = entries.next().ok_or(NextError::File("is missing"))??;
     if entry.path()?.to_str() != Some(file) {
         return Err(NextError::File("is missing or out of order"));

@@ -1,24 +1,29 @@
 //! The bundle: what is uploaded, as one file.
 //!
-//! Format 1 is a tar archive (ustar headers) compressed with zstd. The entries come in this order: `manifest.json`, then every part in
-//! the order of [`Manifest::parts`] under the file names the manifest gives. Owner and group are 0, the mode is 0644,
+//! Format 1 is a tar archive (ustar headers) compressed with zstd. The entries come in this order: `manifest.json`, then
+//! `signature.json` if the bundle is signed (see [`crate::signature`]), then every part in the order of [`Manifest::parts`] under the
+//! file names the manifest gives. Owner and group are 0, the mode is 0644,
 //! the time is the epoch, so the same parts are the same bytes. zstd's content checksum guards the manifest, which no digest
 //! covers, against damage on the way; it is no signature.
 //!
 //! A bundle is read into memory whole: parts are verified against the manifest's digests before anybody sees them.
 
 use std::io::{self, Read, Write};
+use std::iter::Peekable;
 
 use crate::archive::{self, NextError};
 use crate::digest::sha256_hex;
 use crate::manifest::{Manifest, ManifestError, Part};
+use crate::signature::{PrivateKey, Signed};
 
 /// The media type of a bundle.
 pub const MEDIA_TYPE: &str = "application/vnd.titan.bundle";
 
 const MANIFEST: &str = "manifest.json";
+const SIGNATURE: &str = "signature.json";
 /// A manifest is read before anything vouches for its size.
 const MANIFEST_LIMIT: u64 = 4 << 20;
+const SIGNATURE_LIMIT: u64 = 4 << 10;
 /// What may follow the last entry: `tar` pads to 10 KiB.
 const PADDING_LIMIT: u64 = 1 << 20;
 /// Level 1 packs a heap image about as fast as it can be hashed; higher levels cost deploy time for a few percent.
@@ -35,6 +40,8 @@ pub struct Bundle {
     pub models: Vec<Vec<u8>>,
     /// The `.ipynb` file.
     pub notebook: Vec<u8>,
+    /// Who vouches for the manifest, and so for all of it.
+    pub signed: Option<Signed>,
 }
 
 /// Why a bundle is refused.
@@ -68,15 +75,32 @@ pub enum BundleError {
 }
 
 impl Bundle {
+    /// Signs the bundle as it is now, in place of an earlier signature.
+    ///
+    /// # Errors
+    /// None that a manifest which was read or compiled can meet.
+    pub fn sign(&mut self, key: &PrivateKey) -> Result<(), BundleError> {
+        self.signed = Some(key.sign(serde_json::to_string_pretty(&self.manifest)?));
+        Ok(())
+    }
+
     /// Writes the archive; the same bundle gives the same bytes.
     ///
     /// # Errors
-    /// Those of `writer`.
+    /// Those of `writer`, and a manifest that was changed after it was signed.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
         let mut packed = zstd::Encoder::new(writer, ZSTD_LEVEL)?;
         packed.include_checksum(true)?;
         let mut archive = tar::Builder::new(packed);
-        archive::append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?;
+        match &self.signed {
+            None => archive::append(&mut archive, MANIFEST, &serde_json::to_vec_pretty(&self.manifest)?)?,
+            // What was signed is kept byte for byte.
+            Some(signed) if serde_json::from_str::<Manifest>(&signed.manifest)? == self.manifest => {
+                archive::append(&mut archive, MANIFEST, signed.manifest.as_bytes())?;
+                archive::append(&mut archive, SIGNATURE, &serde_json::to_vec_pretty(&signed.signature)?)?;
+            }
+            Some(_) => return Err(io::Error::other("the manifest was changed after it was signed")),
+        }
         for (part, data) in self.manifest.parts().zip(self.data()) {
             archive::append(&mut archive, &part.file, data)?;
         }
@@ -90,12 +114,20 @@ impl Bundle {
     pub fn read(reader: impl Read, limit: u64) -> Result<Bundle, BundleError> {
         let mut archive = tar::Archive::new(zstd::Decoder::new(reader)?);
         let mut entries = archive.entries()?;
-        let manifest = next(&mut entries, MANIFEST, MANIFEST_LIMIT)?;
-        let manifest: Manifest = serde_json::from_slice(&manifest)?;
+        let text = next(&mut entries, MANIFEST, MANIFEST_LIMIT)?;
+        let manifest: Manifest = serde_json::from_slice(&text)?;
         manifest.check()?;
         if manifest.bytes() > limit {
             return Err(BundleError::TooLarge { limit });
         }
+        let mut entries = entries.peekable();
+        let signed = if is_next(&mut entries, SIGNATURE) {
+            let signature = serde_json::from_slice(&next(&mut entries, SIGNATURE, SIGNATURE_LIMIT)?)?;
+            let text = String::from_utf8(text).map_err(|cause| io::Error::new(io::ErrorKind::InvalidData, cause))?;
+            Some(Signed { manifest: text, signature })
+        } else {
+            None
+        };
         let mut parts = Vec::new();
         for part in manifest.parts() {
             let data = next(&mut entries, &part.file, part.bytes)?;
@@ -115,7 +147,7 @@ impl Bundle {
         let component = take();
         let models = manifest.models.iter().map(|_| take()).collect();
         let notebook = take();
-        Ok(Bundle { manifest, component, models, notebook })
+        Ok(Bundle { manifest, component, models, notebook, signed })
     }
 
     fn data(&self) -> impl Iterator<Item = &[u8]> {
@@ -143,7 +175,20 @@ pub fn part(file: &str, data: &[u8]) -> Part {
     Part { file: file.into(), sha256: sha256_hex(data), bytes: data.len() as u64 }
 }
 
-fn next<R: Read>(entries: &mut tar::Entries<'_, R>, file: &str, limit: u64) -> Result<Vec<u8>, BundleError> {
+/// Whether the next entry is `file`.
+fn is_next<'a, R: Read + 'a>(
+    entries: &mut Peekable<impl Iterator<Item = io::Result<tar::Entry<'a, R>>>>,
+    file: &str,
+) -> bool {
+    let Some(Ok(entry)) = entries.peek() else { return false };
+    entry.path().is_ok_and(|path| path.to_str() == Some(file))
+}
+
+fn next<'a, R: Read + 'a>(
+    entries: &mut impl Iterator<Item = io::Result<tar::Entry<'a, R>>>,
+    file: &str,
+    limit: u64,
+) -> Result<Vec<u8>, BundleError> {
     archive::next(entries, file, limit).map_err(|error| match error {
         NextError::Archive(error) => BundleError::Archive(error),
         NextError::File(problem) => BundleError::Part { file: file.into(), problem },
@@ -154,6 +199,7 @@ fn next<R: Read>(entries: &mut tar::Entries<'_, R>, file: &str, limit: u64) -> R
 mod tests {
     use super::*;
     use crate::manifest::tests::sample;
+    use crate::signature::Trust;
     use proptest::prelude::*;
 
     fn bundle() -> Bundle {
@@ -162,6 +208,7 @@ mod tests {
             component: b"component".to_vec(),
             models: vec![b"onnx".to_vec()],
             notebook: b"{}".to_vec(),
+            signed: None,
         }
     }
 
@@ -185,6 +232,20 @@ mod tests {
         changed.write(&mut bytes).unwrap();
         let error = Bundle::read(bytes.as_slice(), 1 << 20).unwrap_err().to_string();
         assert!(error.contains("models/model.onnx") && error.contains("digest"), "{error}");
+    }
+
+    #[test]
+    fn a_signature_travels_with_the_bytes_it_is_of() {
+        let key = PrivateKey::generate().unwrap();
+        let mut bundle = bundle();
+        bundle.sign(&key).unwrap();
+        let mut bytes = Vec::new();
+        bundle.write(&mut bytes).unwrap();
+        let read = Bundle::read(bytes.as_slice(), 1 << 20).unwrap();
+        assert_eq!(read, bundle);
+        Trust::new(vec![key.public()]).check(&read.manifest, read.signed.as_ref()).unwrap();
+        bundle.manifest.service = "other".into();
+        assert!(bundle.write(Vec::new()).unwrap_err().to_string().contains("after it was signed"));
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | [`wit`] | the world a component implements |
 //! | [`manifest`] | what a bundle says about itself |
-//! | [`bundle`], [`backup`] | the archive that is uploaded, and the one that keeps a gateway's store |
+//! | [`bundle`], [`signature`] | the archive that is uploaded, and who vouches for it |
+//! | [`backup`] | the archive that keeps a gateway's store |
 //! | [`api`], [`access`], [`client`] | the gateway's admin API: its types, those of tokens and keys, and a blocking client |
 //! | [`view`] | what the admin API shows for people to look at |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
@@ -30,5 +31,6 @@ pub mod host;
 pub mod inference;
 pub mod manifest;
 mod shapes;
+pub mod signature;
 pub mod view;
 pub mod wit;

@@ -153,8 +153,8 @@ impl Store for Embedded {
             self.blobs.put(&part.sha256, data)?;
         }
         self.blobs.sync()?;
-        let deployed_by = by.map(Into::into);
-        let version = Version { number, deployed_at: now(), deployed_by, manifest: manifest.clone() };
+        let (deployed_by, signed) = (by.map(Into::into), bundle.signed.clone());
+        let version = Version { number, deployed_at: now(), deployed_by, manifest: manifest.clone(), signed };
         self.change(|services, versions| {
             let mut record = record(services, name)?;
             if number <= record.last {
@@ -301,7 +301,7 @@ mod tests {
             notebook: part("notebook.ipynb", b"{}"),
             parity: Vec::new(),
         };
-        Bundle { manifest, component: component.to_vec(), models: Vec::new(), notebook: b"{}".to_vec() }
+        Bundle { manifest, component: component.to_vec(), models: Vec::new(), notebook: b"{}".to_vec(), signed: None }
     }
 
     fn deploy(store: &Embedded, service: &str, component: &[u8]) -> u64 {

@@ -21,6 +21,7 @@ use titan_sdk::access::Role;
 use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{Manifest, Part};
+use titan_sdk::signature::Signed;
 
 /// A service that has at least one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,9 @@ pub(crate) struct Version {
     #[serde(default)]
     pub(crate) deployed_by: Option<String>,
     pub(crate) manifest: Manifest,
+    /// The bundle's signature, if it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signed: Option<Signed>,
 }
 
 /// A secret that somebody holds, and what it opens.

@@ -52,7 +52,7 @@ pub fn sized_bundle(config: Config, pages: u32) -> Bundle {
         notebook: part("notebook.ipynb", b"{}"),
         parity: Vec::new(),
     };
-    Bundle { manifest, component, models: Vec::new(), notebook: b"{}".to_vec() }
+    Bundle { manifest, component, models: Vec::new(), notebook: b"{}".to_vec(), signed: None }
 }
 
 /// A bundle as it is uploaded.

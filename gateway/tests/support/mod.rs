@@ -16,6 +16,12 @@ use tokio::sync::oneshot;
 
 pub use bundle::{bundle, packed, sized_bundle, small};
 
+/// A gateway on free ports of loopback.
+pub fn options(data: &Path) -> Options {
+    let local = SocketAddr::from(([127, 0, 0, 1], 0));
+    Options { listen: local, admin: local, data: data.into(), ..Options::default() }
+}
+
 /// A gateway on a runtime of its own.
 pub struct Gateway {
     pub services: SocketAddr,
@@ -31,8 +37,10 @@ impl Gateway {
     }
 
     pub fn with(data: &Path, limits: Limits) -> Result<Gateway, String> {
-        let local = SocketAddr::from(([127, 0, 0, 1], 0));
-        let options = Options { listen: local, admin: local, data: data.into(), limits, ..Options::default() };
+        Gateway::of(Options { limits, ..options(data) })
+    }
+
+    pub fn of(options: Options) -> Result<Gateway, String> {
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, addresses) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -60,12 +68,7 @@ impl Gateway {
 
     /// Sends a request with a body of this type.
     pub fn send(&self, method: &str, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let request = ureq::http::Request::builder().method(method).uri(format!("http://{}{path}", self.services));
-        let mut response = agent.run(request.header("content-type", content_type).body(body).unwrap()).unwrap();
-        let headers = response.headers().clone();
-        let body = response.body_mut().read_to_string().unwrap();
-        Answer { status: response.status().as_u16(), headers, body }
+        send(self.services, method, path, &[("content-type", content_type)], body)
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -86,6 +89,19 @@ impl Drop for Gateway {
             let _ = thread.join();
         }
     }
+}
+
+/// Sends a request to a listener; any status is an answer.
+pub fn send(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let mut request = ureq::http::Request::builder().method(method).uri(format!("http://{to}{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let mut response = agent.run(request.body(body).unwrap()).unwrap();
+    let headers = response.headers().clone();
+    let body = response.body_mut().read_to_string().unwrap();
+    Answer { status: response.status().as_u16(), headers, body }
 }
 
 /// A response.
