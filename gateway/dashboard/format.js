@@ -1,7 +1,7 @@
 // Numbers, times and sizes as people read them.
 
 const UNITS = [["year", 31536e6], ["month", 2592e6], ["day", 864e5], ["hour", 36e5], ["minute", 6e4]];
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+const relative = new Intl.RelativeTimeFormat("en", { style: "short" });
 const grouped = new Intl.NumberFormat("en");
 
 // `3 minutes ago`, of milliseconds since the epoch.

@@ -27,7 +27,7 @@ use tokio::task::spawn_blocking;
 use crate::access::{Access, AccessError, refusal};
 use crate::calls::{self, Call, Found};
 use crate::control::{Control, ControlError};
-use crate::dashboard::{assets, changes, trial};
+use crate::dashboard::{assets, changes, tried};
 use crate::incoming;
 use crate::loader::LoadError;
 use crate::logs::{self, Stream};
@@ -184,7 +184,7 @@ impl Admin {
                 let asked = incoming::body(body, self.limits.max_body_bytes, self.limits.body_timeout, |_| true).await;
                 let asked = parse(&asked.map_err(|problem| problem.answer())?)?;
                 let version = control.in_memory(first, second).await.map_err(|problem| of_error(&problem))?;
-                let tried = trial::run(&version, first, asked).await;
+                let tried = tried::run(&version, first, asked).await;
                 response::json(StatusCode::OK, &tried.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?)
             }
             Call::Rollback => {

@@ -164,9 +164,8 @@ impl Browser {
     /// Every address the tab has asked for since the last call.
     pub fn requested(&self) -> Vec<String> {
         let events = self.log("performance");
-        let events = events.iter().map(|entry| -> Value {
-            serde_json::from_str(entry["message"].as_str().unwrap()).unwrap()
-        });
+        let events =
+            events.iter().map(|entry| -> Value { serde_json::from_str(entry["message"].as_str().unwrap()).unwrap() });
         events
             .filter(|event| event["message"]["method"] == "Network.requestWillBeSent")
             .map(|event| event["message"]["params"]["request"]["url"].as_str().unwrap().to_owned())

@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part")]
 
+pub mod browser;
 pub mod close;
 pub mod kernel_gateway;
 pub mod load;

@@ -25,9 +25,7 @@ export async function compare(service, from, to, context) {
       picker(service, versions, from, to),
       back && rollbackButton(service, about.active, back.version, context, "primary")),
     section("Versions", sideBySide("Versions", pair, [
-      ["State", ({ state: name }) => state(name)],
-      ["Deployed", (version) => date(version.deployed_at)],
-      ["By", (version) => version.deployed_by ?? "not known"],
+      ["Deployed", ({ deployed_at, deployed_by }) => [date(deployed_at), deployed_by && ` by ${deployed_by}`], "always"],
       ["Size", size],
       ["Image", (version) => version.config.image],
       ["CPU, memory, timeout", ({ config }) => `${config.cpu}, ${bytes(config.memory)}, ${milliseconds(config.timeout_ms)}`],
@@ -48,12 +46,12 @@ function picker(service, versions, from, to) {
   return h("div", { class: "picker" }, labels[0], selects[0], labels[1], selects[1]);
 }
 
-// A row that differs is marked.
+// A row that differs is marked, but for what always does.
 function sideBySide(label, pair, rows) {
-  return table(label, [head("", "corner"), ...pair.map((version) => head(version.version))],
-    rows.map(([name, value]) => {
+  return table(label, [h("td"), ...pair.map((version) => h("th", { scope: "col" }, version.version, " ", state(version.state)))],
+    rows.map(([name, value, always]) => {
       const cells = pair.map((version) => h("td", {}, value(version)));
-      const differs = cells[0].textContent !== cells[1].textContent;
+      const differs = !always && cells[0].textContent !== cells[1].textContent;
       return h("tr", { class: differs && "differs" }, rowHead(name), cells);
     }));
 }

@@ -6,6 +6,7 @@ import { health } from "./services.js";
 import { metrics } from "./metrics.js";
 import { rollbackButton } from "./rollback.js";
 import { traffic } from "./traffic.js";
+import { trial } from "./trial.js";
 import { tryOut } from "./try.js";
 import { digest, head, section, size, state, table, toCompare, toVersion, trail, when } from "./parts.js";
 
@@ -24,8 +25,9 @@ export async function service(name, context) {
       h("span", { class: "spring" }),
       previous && h("a", { class: "button", href: toCompare(name, previous, active) }, `Compare ${previous} and ${active}`),
       previous && rollbackButton(name, active, previous, context, "primary")),
+    trial(name, about, context),
     section("Versions", table("Versions", [
-      head("Version"), head("Deployed"), head("Size", "number wide"), head("Notebook", "wide"), head("Actions"),
+      head("Version"), head("Deployed"), head("Size", "number wide"), head("Notebook", "wide"), head("Actions", "buttons"),
     ], [...versions].reverse().map((version) => row(name, version, active, context)))),
     h("div", { class: "columns" }, metrics(versions), traffic(name, context)),
     tryOut(name, versions, active),

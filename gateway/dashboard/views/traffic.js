@@ -35,7 +35,7 @@ export class Traffic {
 export function traffic(service, { signal }) {
   const rows = new Map();
   const body = h("tbody");
-  const heads = [head("Version"), ...Traffic.heads(), head("Waiting", "number wide"), head("Memory", "number wide")];
+  const heads = [head("Version"), ...Traffic.heads(), head("Memory", "number wide")];
   const shown = table("Traffic by version", heads, []);
   shown.querySelector("tbody").replaceWith(body);
   const place = h("div", { class: "live" }, h("p", { class: "quiet" }, "Loading…"));
@@ -54,13 +54,12 @@ export function traffic(service, { signal }) {
 
 function row(version) {
   const traffic = new Traffic();
-  const waiting = h("td", { class: "number wide" });
   const memory = h("td", { class: "number wide" });
-  const element = h("tr", {}, rowHead(version), traffic.cells, waiting, memory);
+  const element = h("tr", {}, rowHead(version), traffic.cells, memory);
   const show = (stats) => {
     traffic.show(stats);
-    fill(waiting, String(stats.queue));
-    fill(memory, `${bytes(stats.memory)} of ${bytes(stats.memory_limit)}`);
+    fill(memory, bytes(stats.memory));
+    memory.title = `of ${bytes(stats.memory_limit)}, in ${stats.instances} instances; ${stats.queue} requests wait`;
   };
   return { element, show };
 }

@@ -19,6 +19,7 @@ export function tryOut(service, versions, active) {
   };
   const bodyField = field("Body", ids.body, inputs.body);
   const result = h("div", { class: "answer", "aria-live": "polite" });
+  const answered = h("div", { class: "field" }, h("h3", {}, "Answer"), result);
   const endpoint = () => chosen().endpoints[inputs.endpoint.value];
 
   function endpoints() {
@@ -33,7 +34,7 @@ export function tryOut(service, versions, active) {
     inputs.path.value = path;
     inputs.body.value = body;
     bodyField.hidden = endpoint().method === "GET";
-    fill(result, h("p", { class: "quiet" }, "The answer appears here."));
+    fill(result, h("p", { class: "quiet" }, "Not sent yet."));
   }
 
   async function send(event) {
@@ -58,7 +59,7 @@ export function tryOut(service, versions, active) {
         field("Path and query", ids.path, inputs.path),
         bodyField,
         h("div", { class: "actions" }, h("button", { type: "submit", class: "primary" }, "Send"))),
-      result));
+      answered));
 }
 
 const field = (label, id, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);

@@ -8,9 +8,9 @@
 //! | `assets` | the page's files, and the headers that keep it safe |
 //! | `cells` | a notebook's cells, as HTML that cannot do anything |
 //! | `changes` | what changed from one notebook to another |
-//! | `trial` | a request tried on one version |
+//! | `tried` | a request tried on one version |
 
 pub(crate) mod assets;
 pub(crate) mod cells;
 pub(crate) mod changes;
-pub(crate) mod trial;
+pub(crate) mod tried;
