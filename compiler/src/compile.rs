@@ -68,7 +68,10 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
 
     clock.begin(Stage::Component);
     options.interrupt.check()?;
-    let endpoints: Vec<_> = notebook.endpoints.iter().map(|endpoint| endpoint.manifest()).collect();
+    let mut endpoints: Vec<_> = notebook.endpoints.iter().map(|endpoint| endpoint.manifest()).collect();
+    for endpoint in &mut endpoints {
+        endpoint.example = parity::example(endpoint, &answers);
+    }
     let component = snapshotter.encoder().encode(&heap, Role::Version(&endpoints))?;
     let entry = |model: &FrozenModel| Model {
         name: model.name.clone(),

@@ -33,7 +33,12 @@ pub struct Endpoint {
 impl Endpoint {
     /// As the manifest describes it.
     pub fn manifest(&self) -> manifest::Endpoint {
-        manifest::Endpoint { name: self.name.clone(), method: self.method.clone(), path: self.path.clone() }
+        manifest::Endpoint {
+            name: self.name.clone(),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            example: None,
+        }
     }
 }
 

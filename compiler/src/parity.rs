@@ -13,7 +13,7 @@ use titan_sdk::budget::Budget;
 use titan_sdk::engine::Engine;
 use titan_sdk::host::{Limits, Program, Response, Runtime};
 use titan_sdk::inference::Graph;
-use titan_sdk::manifest::{self, Config, Endpoint, MAX_ANSWER, Outcome, Parity};
+use titan_sdk::manifest::{self, Config, Endpoint, MAX_ANSWER, MAX_EXAMPLE, Outcome, Parity};
 
 use crate::answers::{Answer, KernelAnswers};
 use crate::comparison::{rearranged, same};
@@ -138,6 +138,12 @@ async fn answer(program: &Program, endpoint: usize, request: &str, limits: &Limi
         Ok(Err(failure)) => Answer::Raised(failure.error),
         Err(error) => Answer::Raised(error.to_string()),
     }
+}
+
+/// The endpoint's sample request, if the notebook has one that can be shown to people.
+pub(crate) fn example(endpoint: &Endpoint, kernel: &[KernelAnswers]) -> Option<serde_json::Value> {
+    let sample = kernel.iter().find(|answers| answers.endpoint == endpoint.name && answers.mock)?;
+    serde_json::from_str(&sample.request).ok().filter(|_| sample.request.len() <= MAX_EXAMPLE)
 }
 
 /// An answer as the manifest keeps it, if it is short text.
@@ -339,7 +345,8 @@ mod tests {
 
     #[test]
     fn all_endpoints_that_differ_are_named() {
-        let endpoint = |path: &str| Endpoint { name: "x".into(), method: "GET".into(), path: path.into() };
+        let endpoint =
+            |path: &str| Endpoint { name: "x".into(), method: "GET".into(), path: path.into(), example: None };
         let endpoints = ["/a", "/b", "/c"].map(endpoint);
         let differs = || Finding::new(Outcome::Differs, Some("-1\n+2".into()));
         let findings = [differs(), Finding::new(Outcome::Checked, None), differs()];

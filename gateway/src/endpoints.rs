@@ -184,7 +184,7 @@ mod tests {
     fn endpoints(lines: &[&str]) -> Result<Endpoints, String> {
         let endpoint = |line: &&str| {
             let (method, path) = line.split_once(' ').unwrap();
-            Endpoint { name: "x".into(), method: method.into(), path: path.into() }
+            Endpoint { name: "x".into(), method: method.into(), path: path.into(), example: None }
         };
         Endpoints::new(&lines.iter().map(endpoint).collect::<Vec<_>>())
     }

@@ -16,6 +16,9 @@ pub const MAX_ENDPOINTS: usize = 1024;
 /// Bytes of an answer that is kept: enough for metrics, and little beside a model.
 pub const MAX_ANSWER: usize = 4096;
 
+/// Bytes of an endpoint's example.
+pub const MAX_EXAMPLE: usize = 64 << 10;
+
 /// A bundle's description of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
@@ -97,6 +100,9 @@ pub struct Endpoint {
     pub method: String,
     /// Begins with `/`; a segment `:id` is a parameter.
     pub path: String,
+    /// The notebook's mock `REQUEST` there, of at most [`MAX_EXAMPLE`] bytes: an object with `body`, `args`, `path` and `headers`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<serde_json::Value>,
 }
 
 /// What a version may use, and how its instances live.
@@ -307,7 +313,7 @@ impl Manifest {
         }
         let (mut names, mut routes) = (HashSet::new(), HashSet::new());
         for endpoint in &self.endpoints {
-            let Endpoint { name, method, path } = endpoint;
+            let Endpoint { name, method, path, .. } = endpoint;
             if !is_kebab_name(name) || !names.insert(name) {
                 return wrong(format!("{method} {path} has the export name {name:?}, which is taken or malformed"));
             }
@@ -364,7 +370,12 @@ pub(crate) mod tests {
         Manifest {
             format: FORMAT,
             service: "house-price".into(),
-            endpoints: vec![Endpoint { name: "get-loss".into(), method: "GET".into(), path: "/loss".into() }],
+            endpoints: vec![Endpoint {
+                name: "get-loss".into(),
+                method: "GET".into(),
+                path: "/loss".into(),
+                example: None,
+            }],
             config: Config::default(),
             engine: sha256_hex(b"engine"),
             component: part("component.wasm", b"component"),

@@ -4,7 +4,12 @@ use wit_component::{DecodedWasm, OutputToString, WitPrinter, decode};
 
 fn endpoints() -> Vec<Endpoint> {
     [("get-loss", "GET", "/loss"), ("post-prediction", "POST", "/prediction")]
-        .map(|(name, method, path)| Endpoint { name: name.into(), method: method.into(), path: path.into() })
+        .map(|(name, method, path)| Endpoint {
+            name: name.into(),
+            method: method.into(),
+            path: path.into(),
+            example: None,
+        })
         .into()
 }
 

@@ -10,7 +10,7 @@ export function sample(endpoint) {
     for (const value of [values].flat()) query.append(name, value);
   }
   const path = query.size ? `${filled}?${query}` : filled;
-  const { body } = request;
+  const { body } = endpoint.method === "GET" ? {} : request;
   if (body === undefined || body === "") return { path, body: "" };
   return { path, body: typeof body === "string" ? body : JSON.stringify(body, null, 2) };
 }

@@ -293,7 +293,7 @@ mod tests {
         let manifest = Manifest {
             format: FORMAT,
             service: service.into(),
-            endpoints: vec![Endpoint { name: "get-x".into(), method: "GET".into(), path: "/x".into() }],
+            endpoints: vec![Endpoint { name: "get-x".into(), method: "GET".into(), path: "/x".into(), example: None }],
             config: Config::default(),
             engine: sha256_hex(b"engine"),
             component: part("component.wasm", component),

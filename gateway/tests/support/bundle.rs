@@ -40,6 +40,7 @@ pub fn sized_bundle(config: Config, pages: u32) -> Bundle {
         name: (*name).into(),
         method: (*method).into(),
         path: (*path).into(),
+        example: None,
     });
     let manifest = Manifest {
         format: FORMAT,
