@@ -327,8 +327,9 @@ fn the_page_cannot_be_framed_or_written_into() {
     );
     assert_eq!(blocked, "TypeError");
     let ran = page.browser.run(
-        "const script = document.createElement('script'); script.textContent = 'window.ran = true';
-         try { document.body.append(script) } catch {} return Boolean(window.ran)",
+        "const script = document.createElement('script');
+         try { script.textContent = 'window.ran = true'; document.body.append(script) } catch {}
+         return Boolean(window.ran)",
     );
     assert_eq!(ran, false);
     assert!(!page.browser.console().is_empty(), "the browser says what it blocked");

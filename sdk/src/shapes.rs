@@ -28,8 +28,11 @@ fn weights(file: &ModelProto) -> Vec<Tensor> {
     used.filter(|tensor| seen.insert(tensor.name.as_str())).filter_map(|tensor| weight(tensor)).collect()
 }
 
-/// Nothing for whole numbers of 32 and 64 bits: they are axes and shapes, not weights.
+/// Nothing for scalars and whole numbers of 32 and 64 bits: they are an operator's settings, axes and shapes.
 fn weight(tensor: &TensorProto) -> Option<Tensor> {
+    if tensor.dims.is_empty() {
+        return None;
+    }
     let element = match DataType::try_from(tensor.data_type).ok()? {
         DataType::Float => "F32",
         DataType::Double => "F64",

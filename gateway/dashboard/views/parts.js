@@ -21,7 +21,7 @@ export function section(title, ...content) {
 
 // A table that scrolls within itself where it is too wide, also by keyboard.
 export const table = (label, head, rows) =>
-  h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label },
+  h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label },
     h("table", {}, h("thead", {}, h("tr", {}, head)), h("tbody", {}, rows)));
 
 export const head = (text, kind) => h("th", { scope: "col", class: kind }, text);
