@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use titan_sdk::client::Client;
 use titan_sdk::manifest::{is_service_name, is_version_name};
+use titan_sdk::trial::{self, Kind, Sticky};
 
 use crate::credentials::Remembered;
 
@@ -43,6 +44,10 @@ pub enum Command {
     Compile(CompileArgs),
     /// Deploy a notebook or a bundle as the next version of its service
     Deploy(DeployArgs),
+    /// Make the version that is on trial the active one
+    Promote(TrialArgs),
+    /// End a trial: the active version answers alone
+    Abort(TrialArgs),
     /// Return a service to an earlier version
     Rollback(RollbackArgs),
     /// List the services
@@ -252,6 +257,62 @@ pub struct DeployArgs {
     #[command(flatten)]
     pub overrides: Overrides,
     #[command(flatten)]
+    pub trial: Trial,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+/// What a shadow cannot have.
+const OF_CANARIES: [&str; 6] =
+    ["canary", "sticky", "max_error_increase", "max_latency_increase", "window", "promote_after"];
+
+/// How a new version is tried beside the active one before it takes its place.
+#[derive(Debug, Args)]
+pub struct Trial {
+    /// Let the new version answer this share of the requests until it is promoted or aborted
+    #[arg(long, value_name = "SHARE", value_parser = percentage, help_heading = "Trial")]
+    pub canary: Option<f64>,
+    /// Let the new version answer copies of the requests, and count how its answers differ; clients never see them
+    #[arg(long, conflicts_with_all = OF_CANARIES, help_heading = "Trial")]
+    pub shadow: bool,
+    /// What keeps a client on its side of a canary: cookie, none, or header:NAME
+    #[arg(long, value_name = "HOW", default_value_t = Sticky::Cookie, requires = "canary", help_heading = "Trial")]
+    pub sticky: Sticky,
+    /// Abort a canary whose rate of errors is higher than the active version's by more than this
+    #[arg(long, value_name = "POINTS", default_value = "1%", value_parser = percentage, requires = "canary", help_heading = "Trial")]
+    pub max_error_increase: f64,
+    /// Abort a canary whose 95th percentile of latency is higher than the active version's by more than this part
+    #[arg(long, value_name = "PART", default_value = "25%", value_parser = percentage, requires = "canary", help_heading = "Trial")]
+    pub max_latency_increase: f64,
+    /// The time whose requests are judged together
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = milliseconds, requires = "canary", help_heading = "Trial")]
+    pub window: u64,
+    /// Promote a canary that has kept its margins for this long [default: leave that to 'titan promote']
+    #[arg(long, value_name = "TIME", value_parser = milliseconds, requires = "canary", help_heading = "Trial")]
+    pub promote_after: Option<u64>,
+}
+
+impl Trial {
+    /// None for a version that becomes active at once.
+    pub fn kind(&self) -> Option<Kind> {
+        let canary = |share| trial::Canary {
+            share,
+            sticky: self.sticky.clone(),
+            max_error_increase: self.max_error_increase,
+            max_latency_increase: self.max_latency_increase,
+            window_ms: self.window,
+            promote_after_ms: self.promote_after,
+        };
+        self.canary.map(|share| Kind::Canary(canary(share))).or_else(|| self.shadow.then_some(Kind::Shadow))
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct TrialArgs {
+    /// The service [default: the only one there is]
+    #[arg(value_parser = service_name)]
+    pub service: Option<String>,
+    #[command(flatten)]
     pub target: Target,
 }
 
@@ -375,6 +436,17 @@ fn version_name(text: &str) -> Result<String, &'static str> {
     if is_version_name(text) { Ok(text.into()) } else { Err("write it as 'titan versions' does: v1, v2, ...") }
 }
 
+/// A part of a whole, given in percent.
+fn percentage(text: &str) -> Result<f64, &'static str> {
+    let percent = text.strip_suffix('%').and_then(|number| number.trim_end().parse::<f64>().ok());
+    percent.filter(|percent| percent.is_finite()).map(|percent| percent / 100.0).ok_or("write it as in 10%")
+}
+
+fn milliseconds(text: &str) -> Result<u64, &'static str> {
+    let time = humantime::parse_duration(text).ok().and_then(|time| u64::try_from(time.as_millis()).ok());
+    time.ok_or("write it as in 90s, 10m or 1h 30m")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -393,5 +465,40 @@ mod tests {
         }
         assert!(Cli::try_parse_from(["titan", "rollback", "a", "--to", "1"]).is_err());
         assert!(Cli::try_parse_from(["titan", "rollback", "house-price", "--to", "v12"]).is_ok());
+    }
+    #[test]
+    fn a_trial_has_defaults_that_only_a_canary_changes() {
+        let parse = |arguments: &[&str]| Cli::try_parse_from([&["titan", "deploy", "x.ipynb"], arguments].concat());
+        let kind = |arguments: &[&str]| match parse(arguments).unwrap().command {
+            Command::Deploy(args) => args.trial.kind(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind(&[]), None);
+        assert_eq!(kind(&["--shadow"]), Some(Kind::Shadow));
+        assert_eq!(kind(&["--canary", "10%"]), Some(Kind::Canary(trial::Canary::of(0.1))));
+        let given = ["--canary", "2.5%", "--sticky", "header:X-User", "--max-error-increase", "0.5%"];
+        let more = ["--max-latency-increase", "50%", "--window", "1m 30s", "--promote-after", "1h"];
+        assert_eq!(
+            kind(&[given, more].concat()),
+            Some(Kind::Canary(trial::Canary {
+                share: 0.025,
+                sticky: Sticky::Header("x-user".into()),
+                max_error_increase: 0.005,
+                max_latency_increase: 0.5,
+                window_ms: 90_000,
+                promote_after_ms: Some(3_600_000),
+            }))
+        );
+        for wrong in [
+            &["--canary", "10"][..],
+            &["--canary", "x%"],
+            &["--canary", "10%", "--shadow"],
+            &["--window", "1m"],
+            &["--shadow", "--sticky", "none"],
+            &["--canary", "10%", "--window", "soon"],
+            &["--canary", "10%", "--sticky", "header:"],
+        ] {
+            assert_eq!(parse(wrong).unwrap_err().exit_code(), 2, "{wrong:?}");
+        }
     }
 }

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 use titan_compiler::progress::{Progress, Stage};
+use titan_sdk::api::{Deployed, VersionState};
 use titan_sdk::bundle::Bundle;
 use titan_sdk::engine::ENGINES;
 use titan_sdk::manifest::Manifest;
 use titan_sdk::signature::PrivateKey;
+use titan_sdk::trial::Kind;
 
 use crate::args::DeployArgs;
 use crate::compile::{self, timing};
@@ -31,7 +33,11 @@ struct Upload {
 }
 
 pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
-    let (client, progress) = (args.target.client()?.deploying_as(deployer::name()), Bars::new());
+    let (client, progress, trial) =
+        (args.target.client()?.deploying_as(deployer::name()), Bars::new(), args.trial.kind());
+    if let Some(Kind::Canary(canary)) = &trial {
+        canary.check()?;
+    }
     let bundle = read_bundle(&args.source)
         .map_err(|cause| anyhow!("{} cannot be read ({cause}): check the path", args.source.display()))?;
     let bundle = bundle.map(|bytes| check(args, &bytes).map(|bundle| (bundle, bytes))).transpose()?;
@@ -66,7 +72,11 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     };
     progress.start(Stage::Upload);
     let since = Instant::now();
-    let deployed = client.deploy(&upload.manifest.service, &upload.bytes);
+    let service = &upload.manifest.service;
+    let deployed = match &trial {
+        None => client.deploy(service, &upload.bytes),
+        Some(kind) => client.try_out(service, &upload.bytes, kind),
+    };
     let took = since.elapsed();
     progress.finish(Stage::Upload, took);
     let deployed = deployed?;
@@ -78,7 +88,16 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
     for line in compile::endpoints(&upload.manifest, &format!("/{}", deployed.service)) {
         writeln!(out, "{line}")?;
     }
-    writeln!(out, "deployed {} {}", deployed.service, deployed.version)?;
+    let Deployed { service, version, state, .. } = deployed;
+    match state {
+        VersionState::Canary | VersionState::Shadow => {
+            writeln!(
+                out,
+                "deployed {service} {version} as a {state}: 'titan promote {service}' or 'titan abort {service}' ends its trial"
+            )?;
+        }
+        _ => writeln!(out, "deployed {service} {version}")?,
+    }
     let mut stages = upload.stages;
     stages.push((Stage::Upload, took));
     writeln!(out, "{}", timing(&stages))?;

@@ -26,6 +26,7 @@ mod signals;
 mod table;
 mod time;
 mod token;
+mod trial;
 mod units;
 mod versions;
 
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
         Command::Gateway(args) => gateway::run(args),
         Command::Compile(args) => compile::run(&args),
         Command::Deploy(args) => deploy::run(&args),
+        Command::Promote(args) => trial::promote(&args),
+        Command::Abort(args) => trial::abort(&args),
         Command::Rollback(args) => rollback::run(&args),
         Command::Services(args) => services::run(&args),
         Command::Versions(args) => versions::run(&args),

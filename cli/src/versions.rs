@@ -8,6 +8,7 @@ use crate::args::VersionsArgs;
 use crate::compile::size;
 use crate::table::table;
 use crate::time::time;
+use crate::trial;
 
 pub fn run(args: &VersionsArgs) -> anyhow::Result<()> {
     let versions = args.target.client()?.versions(&args.service)?;
@@ -15,7 +16,9 @@ pub fn run(args: &VersionsArgs) -> anyhow::Result<()> {
         serde_json::to_string_pretty(&Versions { versions })?
     } else {
         let heading = ["VERSION", "STATE", "DEPLOYED", "BY", "SIZE", "IMAGE", "CPU", "MEMORY", "ENDPOINTS"];
-        table(heading, versions.into_iter().map(row))
+        let tried = versions.iter().filter_map(|version| Some((&version.version, version.trial.as_ref()?)));
+        let trials: String = tried.map(|(version, trial)| format!("\n{}", trial::describe(version, trial))).collect();
+        table(heading, versions.into_iter().map(row)) + if trials.is_empty() { "" } else { "\n\nTRIALS" } + &trials
     };
     writeln!(io::stdout(), "{text}")?;
     Ok(())

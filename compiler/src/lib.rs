@@ -9,13 +9,12 @@
 //! | [`freeze`] | run the notebook there once, and take what its endpoints need |
 //! | [`snapshot`], [`heap`] | load that into the engine, and keep its memory |
 //! | [`component`] | encode the version's component around it |
-//! | `answers`, `comparison`, `parity` | check that it answers as the notebook does |
+//! | `answers`, `parity` | check that it answers as the notebook does |
 //! | [`compile`] | all of these in order |
 //! | [`options`], [`progress`], [`interrupt`] | how a caller steers and watches a compile |
 //! | [`error`] | every way it can fail |
 
 mod answers;
-mod comparison;
 pub mod compile;
 pub mod component;
 pub mod config;

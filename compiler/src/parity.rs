@@ -1,7 +1,7 @@
 //! The parity check: the finished component answers every endpoint's sample request, and its answer is compared with the one
 //! the notebook's kernel gave.
 //!
-//! This module decides what a difference means. What is the same says `comparison`; who answered in the kernel, and how, is
+//! This module decides what a difference means. What is the same says [`titan_sdk::comparison`]; who answered in the kernel, and how, is
 //! the affair of `titan_freeze`.
 
 use std::collections::HashMap;
@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use similar::TextDiff;
 use titan_sdk::budget::Budget;
+use titan_sdk::comparison::{rearranged, same};
 use titan_sdk::engine::Engine;
 use titan_sdk::host::{Limits, Program, Response, Runtime};
 use titan_sdk::inference::Graph;
 use titan_sdk::manifest::{self, Config, Endpoint, MAX_ANSWER, MAX_EXAMPLE, Outcome, Parity};
 
 use crate::answers::{Answer, KernelAnswers};
-use crate::comparison::{rearranged, same};
 use crate::error::CompileError;
 use crate::interrupt::Interrupt;
 use crate::snapshot::SnapshotError;

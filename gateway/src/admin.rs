@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
 use titan_sdk::api::{DEPLOYER, Gateway, MAX_DEPLOYER, Prune, Rollback};
 use titan_sdk::bundle::BundleError;
+use titan_sdk::trial::Kind;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
@@ -187,6 +188,8 @@ impl Admin {
                 let tried = tried::run(&version, first, asked).await;
                 response::json(StatusCode::OK, &tried.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?)
             }
+            Call::Promote => of(control.promote(first).await),
+            Call::Abort => of(control.abort(first).await),
             Call::Rollback => {
                 let body = self.small(body).await?;
                 let Rollback { to } = if body.is_empty() { Rollback::default() } else { parse(&body)? };
@@ -233,9 +236,11 @@ impl Admin {
             Some(token) => Some(token),
             None => deployer(head).map_err(|message| error(StatusCode::BAD_REQUEST, message))?,
         };
+        let trial = Kind::from_query(form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()));
+        let trial = trial.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?;
         let bundle = incoming::body(body, self.limits.max_bundle_bytes, self.limits.bundle_timeout, |_| true);
         let bundle = bundle.await.map_err(|problem| problem.answer())?;
-        Ok(match self.control.deploy(service, bundle, by).await {
+        Ok(match self.control.deploy(service, bundle, by, trial).await {
             Ok(deployed) => response::json(StatusCode::CREATED, &deployed),
             Err(problem) => of_error(&problem),
         })
@@ -337,6 +342,9 @@ fn of_error(problem: &ControlError) -> Answer {
         | ControlError::Store(StoreError::Taken { .. })
         | ControlError::NoPrevious { .. }
         | ControlError::Active { .. }
+        | ControlError::OnTrial { .. }
+        | ControlError::NoTrial(_)
+        | ControlError::NothingBeside(_)
         | ControlError::Access(AccessError::Taken(..) | AccessError::LastAdmin(_)) => StatusCode::CONFLICT,
         ControlError::UnknownService(_)
         | ControlError::UnknownVersion { .. }

@@ -17,6 +17,8 @@ pub(crate) enum Call {
     Notebook,
     Cells,
     Try,
+    Promote,
+    Abort,
     Rollback,
     Prune,
     Snapshot,
@@ -44,7 +46,7 @@ pub(crate) struct Row {
 }
 
 /// Every call. One that is made with GET answers HEAD too.
-pub(crate) static CALLS: [Row; 26] = [
+pub(crate) static CALLS: [Row; 28] = [
     row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
     row(Method::GET, "/v1/services", Role::Read, Call::Services),
     row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
@@ -56,6 +58,8 @@ pub(crate) static CALLS: [Row; 26] = [
     row(Method::GET, "/v1/services/{service}/versions/{version}/notebook", Role::Read, Call::Notebook),
     row(Method::GET, "/v1/services/{service}/versions/{version}/cells", Role::Read, Call::Cells),
     row(Method::POST, "/v1/services/{service}/versions/{version}/try", Role::Deploy, Call::Try),
+    row(Method::POST, "/v1/services/{service}/promote", Role::Deploy, Call::Promote),
+    row(Method::POST, "/v1/services/{service}/abort", Role::Deploy, Call::Abort),
     row(Method::POST, "/v1/services/{service}/rollback", Role::Deploy, Call::Rollback),
     row(Method::POST, "/v1/services/{service}/prune", Role::Deploy, Call::Prune),
     row(Method::GET, "/v1/snapshot", Role::Admin, Call::Snapshot),

@@ -1,5 +1,7 @@
-//! What changes services: deploy, rollback, removal. Every change is durable before the route is switched, and nothing has
+//! What changes services: deploy, rollback, removal; `trials` begins and ends trials. Every change is durable before the route is switched, and nothing has
 //! changed when it fails. Changes of one service come one at a time; requests are never in their way.
+
+mod trials;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -10,6 +12,7 @@ use dashmap::DashMap;
 use titan_sdk::api;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{Manifest, ManifestError, is_service_name};
+use titan_sdk::trial::{By, Kind, Outcome};
 use titan_sdk::view::Cells;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::spawn_blocking;
@@ -97,6 +100,20 @@ pub(crate) enum ControlError {
         /// What is wrong with it.
         cause: serde_json::Error,
     },
+    /// One trial at a time.
+    #[error("{service:?} v{candidate} is on trial: 'titan promote {service}' or 'titan abort {service}' first")]
+    OnTrial {
+        /// The service.
+        service: String,
+        /// The version on trial.
+        candidate: u64,
+    },
+    /// There is no trial to end.
+    #[error("no version of {0:?} is on trial: 'titan deploy --canary 10%' begins a trial")]
+    NoTrial(String),
+    /// A trial needs a version that answers.
+    #[error("{0:?} has no version that answers, to try another beside: deploy without --canary and --shadow")]
+    NothingBeside(String),
     /// The gateway's runtime is gone.
     #[error("the gateway is stopping: try again when it has started anew")]
     Stopping,
@@ -163,12 +180,16 @@ impl Control {
         }
     }
 
-    async fn load_active(&self, service: &str) -> Result<(), ControlError> {
+    async fn load_active(self: &Arc<Self>, service: &str) -> Result<(), ControlError> {
         let _change = self.change(service).await;
         // A deploy may have been faster.
-        if self.routes.active(service).is_err() {
-            let number = active(&self.known(service).await?)?;
-            self.routes.switch(service, number, self.load(service, number).await?);
+        if self.routes.plan(service).is_err() {
+            let known = self.known(service).await?;
+            let number = active(&known)?;
+            let version = self.load(service, number).await?;
+            // Both at once: clients of the candidate stay its clients.
+            let candidate = self.resume(&known).await;
+            self.routes.replace(service, number, version, candidate);
         }
         Ok(())
     }
@@ -273,26 +294,30 @@ impl Control {
         api::Readiness { services, not_loaded }
     }
 
-    /// Makes a bundle, uploaded by `by`, the next and active version of `service`, whatever name it was compiled under.
+    /// Makes a bundle, uploaded by `by`, the next version of `service`, whatever name it was compiled under: the active one, or
+    /// one on trial beside it.
     ///
     /// # Errors
-    /// A bundle that is damaged, not trusted, for another engine, or does not load; a store that fails.
+    /// A bundle that is damaged, not trusted, for another engine, or does not load; a trial that is under way, or has nothing to
+    /// begin beside; a store that fails.
     pub(crate) async fn deploy(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         upload: Bytes,
         by: Option<String>,
+        trial: Option<Kind>,
     ) -> Result<api::Deployed, ControlError> {
-        let deployed = self.try_deploy(service, upload, by).await;
+        let deployed = self.try_deploy(service, upload, by, trial).await;
         self.counters.deployed(deployed.is_ok());
         deployed
     }
 
     async fn try_deploy(
-        &self,
+        self: &Arc<Self>,
         service: &str,
         upload: Bytes,
         by: Option<String>,
+        trial: Option<Kind>,
     ) -> Result<api::Deployed, ControlError> {
         let start = Instant::now();
         if !is_service_name(service) {
@@ -305,48 +330,56 @@ impl Control {
         let bundle = Arc::new(bundle);
 
         let _change = self.change(service).await;
+        self.free_for(service, trial.as_ref()).await?;
         let name = service.to_owned();
         let number = self.blocking(move |store| store.next_number(&name)).await?;
-        let version = self.loader.load(number, Source::Bundle(Arc::clone(&bundle))).await?;
-        let stored = Arc::clone(&bundle);
-        self.blocking(move |store| store.add(number, &stored, by.as_deref())).await?;
-        self.routes.switch(service, number, Arc::new(version));
+        let version = Arc::new(self.loader.load(number, Source::Bundle(Arc::clone(&bundle))).await?);
+        let state = trial.as_ref().map_or(api::VersionState::Active, trials::state);
+        let trial = trial.map(trials::begun);
+        let (stored, kept) = (Arc::clone(&bundle), trial.clone());
+        self.blocking(move |store| store.add(number, &stored, by.as_deref(), kept.as_ref())).await?;
+        match trial {
+            None => self.routes.switch(service, number, version),
+            Some(trial) => self.begin(service, number, version, &trial)?,
+        }
         let load_ms = start.elapsed().as_secs_f64() * 1000.0;
-        tracing::info!(service, version = number, load_ms, "deployed");
+        tracing::info!(service, version = number, load_ms, %state, "deployed");
         let endpoints = bundle.manifest.endpoints.clone();
-        Ok(api::Deployed { service: service.into(), version: format!("v{number}"), endpoints, load_ms })
+        Ok(api::Deployed { service: service.into(), version: format!("v{number}"), state, endpoints, load_ms })
     }
 
-    /// Makes version `to` active, by default the one that was active before the present one.
+    /// Makes version `to` active, by default the one that was active before the present one. Either ends a trial; while a canary
+    /// answers, the default is the active version alone, since that is what answered before.
     ///
     /// # Errors
-    /// There is no such service or version, it does not load, or the store fails.
+    /// There is no such service or version, it is the one on trial, it does not load, or the store fails.
     pub(crate) async fn rollback(&self, service: &str, to: Option<&str>) -> Result<api::RolledBack, ControlError> {
         let _change = self.change(service).await;
         let known = self.known(service).await?;
-        let from = active(&known)?;
-        let target = match to {
-            Some(version) => find(&known, version)?,
-            None => known.previous().ok_or(ControlError::NoPrevious { service: service.into(), active: from })?,
+        let active = active(&known)?;
+        let canary = self.canary(&known).await?;
+        let target = match (to, canary) {
+            (Some(version), _) => find(&known, version)?,
+            (None, Some(_)) => active,
+            (None, None) => known.previous().ok_or(ControlError::NoPrevious { service: service.into(), active })?,
         };
-        if target != from {
-            let version = match self.routes.loaded(service, target) {
-                Some(version) => version,
-                None => self.load(service, target).await?,
-            };
-            let name = service.to_owned();
-            self.blocking(move |store| store.activate(&name, target)).await?;
-            self.routes.switch(service, target, version);
+        if let Some(candidate) = known.candidate.filter(|candidate| *candidate == target) {
+            return Err(ControlError::OnTrial { service: service.into(), candidate });
+        }
+        let from = canary.filter(|_| target == active).unwrap_or(active);
+        if target != active || known.candidate.is_some() {
+            let ended = trials::ended(Outcome::Aborted, By::Operator, format!("rolled back to v{target}"));
+            self.activate(&known, target, Some(ended)).await?;
             self.counters.rolled_back();
             tracing::info!(service, from, to = target, "rolled back");
         }
         Ok(api::RolledBack { service: service.into(), from: format!("v{from}"), to: format!("v{target}") })
     }
 
-    /// Deletes a version that is not active.
+    /// Deletes a version that is neither active nor on trial.
     ///
     /// # Errors
-    /// There is no such service or version, it is active, or the store fails.
+    /// There is no such service or version, it is active or on trial, or the store fails.
     pub(crate) async fn remove_version(&self, service: &str, version: &str) -> Result<(), ControlError> {
         let _change = self.change(service).await;
         let known = self.known(service).await?;
@@ -354,6 +387,9 @@ impl Control {
         let active = active(&known)?;
         if number == active {
             return Err(ControlError::Active { service: service.into(), active });
+        }
+        if known.candidate == Some(number) {
+            return Err(ControlError::OnTrial { service: service.into(), candidate: number });
         }
         let name = service.to_owned();
         self.blocking(move |store| store.remove_versions(&name, &[number])).await?;
@@ -363,8 +399,8 @@ impl Control {
         Ok(())
     }
 
-    /// Deletes all versions of `service` but the newest `keep` and those in use: the active one, and any that still answers
-    /// requests.
+    /// Deletes all versions of `service` but the newest `keep` and those in use: the active one, the one on trial, and any
+    /// that still answers requests.
     ///
     /// # Errors
     /// There is no such service, or the store fails.
@@ -372,10 +408,11 @@ impl Control {
         let _change = self.change(service).await;
         let known = self.known(service).await?;
         let active = active(&known)?;
-        let mut old = known.activations;
+        let mut old: Vec<u64> = known.versions().collect();
         old.sort_unstable();
         old.truncate(old.len().saturating_sub(keep));
-        let is_used = |number: &u64| *number == active || self.routes.is_draining(service, *number);
+        let is_routed = |number| active == number || known.candidate == Some(number);
+        let is_used = |number: &u64| is_routed(*number) || self.routes.is_draining(service, *number);
         let (in_use, deleted): (Vec<_>, Vec<_>) = old.into_iter().partition(is_used);
         if !deleted.is_empty() {
             let (name, numbers) = (service.to_owned(), deleted.clone());
@@ -424,6 +461,38 @@ impl Control {
         Ok(())
     }
 
+    /// A version that is in memory.
+    pub(crate) fn held(&self, service: &str, number: u64) -> Option<Arc<Version>> {
+        self.routes.loaded(service, number)
+    }
+
+    /// Checks that there is such a version.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub(crate) async fn known_version(&self, service: &str, number: u64) -> Result<(), ControlError> {
+        find(&self.known(service).await?, &format!("v{number}")).map(drop)
+    }
+
+    /// Loads a version that no plan names, and keeps it in memory until it is released.
+    ///
+    /// # Errors
+    /// There is no such version, it does not load, or the store fails.
+    pub(crate) async fn keep(&self, service: &str, number: u64) -> Result<Arc<Version>, ControlError> {
+        let _change = self.change(service).await;
+        let version = match self.routes.loaded(service, number) {
+            Some(version) => version,
+            None => self.load(service, number).await?,
+        };
+        self.routes.keep(service, number, &version);
+        Ok(version)
+    }
+
+    /// Keeps a version no longer.
+    pub(crate) fn release(&self, service: &str, number: u64) {
+        self.routes.release(service, number);
+    }
+
     async fn load(&self, service: &str, number: u64) -> Result<Arc<Version>, ControlError> {
         let name = service.to_owned();
         let kept = self.blocking(move |store| store.version(&name, number)).await?;
@@ -464,7 +533,7 @@ impl Control {
 
     fn describe(&self, service: &Service) -> api::Service {
         let name = |number| format!("v{number}");
-        let health = match self.routes.active(&service.name) {
+        let health = match self.routes.plan(&service.name) {
             Ok(_) => api::Health::Serving,
             Err(NoRoute::Loading) => api::Health::Loading,
             Err(_) => api::Health::NotLoaded,
@@ -474,14 +543,19 @@ impl Control {
             active: service.active().map(name),
             health,
             previous: service.previous().map(name),
-            versions: service.activations.len(),
+            candidate: service.candidate.map(name),
+            versions: service.versions().count(),
         }
     }
 
-    fn describe_version(&self, service: &Service, version: store::Version) -> api::Version {
+    fn describe_version(&self, service: &Service, mut version: store::Version) -> api::Version {
         let number = version.number;
+        let on_trial = version.trial.as_mut().filter(|_| service.candidate == Some(number));
         let state = if service.active() == Some(number) {
             api::VersionState::Active
+        } else if let Some(trial) = on_trial {
+            self.describe_trial(&service.name, trial);
+            trials::state(&trial.kind)
         } else if self.routes.is_draining(&service.name, number) {
             api::VersionState::Draining
         } else {
@@ -501,6 +575,7 @@ impl Control {
             models,
             notebook_sha256: notebook.sha256,
             parity,
+            trial: version.trial,
         }
     }
 
@@ -520,6 +595,6 @@ fn active(service: &Service) -> Result<u64, ControlError> {
 
 /// The number of a version that is named as in `v2`.
 fn find(service: &Service, version: &str) -> Result<u64, ControlError> {
-    let named = service.activations.iter().copied().find(|number| format!("v{number}") == version);
+    let named = service.versions().find(|number| format!("v{number}") == version);
     named.ok_or_else(|| ControlError::UnknownVersion { service: service.name.clone(), version: version.into() })
 }

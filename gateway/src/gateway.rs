@@ -19,6 +19,7 @@ use crate::access::{Access, AccessError};
 use crate::admin::Admin;
 use crate::control::{Control, ControlError};
 use crate::cors::{CorsError, Policy};
+use crate::direct::Direct;
 use crate::handover::{Predecessor, Successor};
 use crate::lanes::Lanes;
 use crate::listener;
@@ -230,7 +231,8 @@ impl Gateway {
             loopback: admin_address.ip().is_loopback(),
             stopping: stopped.clone(),
         });
-        let shared = Arc::new(Services { routes, access, counters, cors, limits: limits.clone() });
+        let direct = Direct::new(Arc::clone(&control));
+        let shared = Arc::new(Services { routes, access, direct, counters, cors, limits: limits.clone() });
         let to_services = move |request| {
             let shared = Arc::clone(&shared);
             async move { serve::answer(&shared, request).await }

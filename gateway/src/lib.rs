@@ -9,7 +9,10 @@
 //! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
 //! | `dashboard` | the page at `/` of the admin listener, and what it shows |
 //! | [`access`] | who may do what: tokens of the admin API, API keys of services |
-//! | `route` | which version answers: one atomic pointer a service |
+//! | `route` | which versions answer: one atomic pointer a service |
+//! | `placement`, `direct` | the version of a request: by the route, or by the name in its URL |
+//! | `trial`, `canary`, `shadow` | a version beside the active one: its share of the requests, or copies of them |
+//! | `tally`, `evidence`, `judge` | what is counted of a canary, how sure it is, and whether it is worse |
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `lanes` | long work apart from short work |
 //! | `meter`, `window`, `stats` | what is measured of a version, its last minute, and what the admin API says of both |
@@ -23,13 +26,17 @@ pub mod access;
 mod admin;
 mod body;
 mod calls;
+mod canary;
 mod control;
 pub mod cors;
 mod dashboard;
+mod direct;
 mod endpoints;
+mod evidence;
 pub mod gateway;
 mod handover;
 mod incoming;
+mod judge;
 mod lanes;
 mod listener;
 mod loader;
@@ -38,6 +45,7 @@ mod meter;
 mod metrics;
 pub mod options;
 mod pace;
+mod placement;
 mod pool;
 mod process;
 mod request;
@@ -45,9 +53,12 @@ mod response;
 pub mod restore;
 mod route;
 mod serve;
+mod shadow;
 mod stats;
 mod store;
+mod tally;
 pub mod tls;
+mod trial;
 mod version;
 mod window;
 

@@ -145,7 +145,7 @@ impl Versions {
     fn loaded(&self) -> Vec<Named> {
         let mut loaded = Vec::new();
         for service in self.routes.services() {
-            let active = self.routes.active(&service).ok();
+            let active = self.routes.plan(&service).ok().map(|plan| Arc::clone(&plan.active));
             for (number, version) in self.routes.all_loaded(&service) {
                 let active = active.as_ref().is_some_and(|active| Arc::ptr_eq(active, &version));
                 loaded.push(Named { service: service.clone(), label: format!("v{number}"), active, version });

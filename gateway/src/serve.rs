@@ -1,11 +1,13 @@
-//! The service listener's requests: `/{service}/{path}` is answered by the service's active version.
+//! The service listener's requests: `/{service}/{path}` is answered by the service's active version or its canary, and
+//! `/{service}@v1/{path}` by the version it names.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use http::header::{ALLOW, AUTHORIZATION, ORIGIN};
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, ORIGIN, RETRY_AFTER, SET_COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use titan_sdk::budget::Charge;
@@ -14,16 +16,20 @@ use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use crate::access::{API_KEY, Access, refusal};
+use crate::control::ControlError;
 use crate::cors::Policy;
+use crate::direct::Direct;
 use crate::endpoints::Match;
 use crate::incoming::{self, BodyProblem};
 use crate::logs::Origin;
 use crate::metrics::Counters;
 use crate::options::Limits;
+use crate::placement::Placement;
 use crate::pool::PoolError;
 use crate::request;
 use crate::response::{self, Answer, error};
-use crate::route::{NoRoute, Routes};
+use crate::route::{NoRoute, Plan, Routes};
+use crate::shadow::{Place, Seen, Shadow};
 use crate::version::Version;
 
 /// Names the version that answered.
@@ -33,10 +39,12 @@ const TITAN_VERSION: HeaderName = HeaderName::from_static("titan-version");
 pub(crate) struct Services {
     pub(crate) routes: Arc<Routes<Version>>,
     pub(crate) access: Arc<Access>,
+    pub(crate) direct: Arc<Direct>,
     pub(crate) counters: Counters,
     pub(crate) cors: Option<Policy>,
     pub(crate) limits: Limits,
 }
+
 /// Bytes of a body from which on the time to read it, and the memory to hold it, are worth the trouble of sharing them out.
 const LONG_BODY: usize = 64 << 10;
 
@@ -65,33 +73,51 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
     let path = head.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
-    let active = match services.routes.active(service) {
-        Err(NoRoute::Loading) => services.routes.settled(service).await,
-        active => active,
-    };
-    let version = match active {
-        Ok(version) => version,
-        Err(NoRoute::Unknown) => return Err(error(StatusCode::NOT_FOUND, unknown_service(service))),
-        Err(NoRoute::Loading | NoRoute::NotLoaded) => {
-            return Err(error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)));
-        }
+    let (service, placement) = match service.split_once('@') {
+        Some((service, version)) => match services.direct.version(service, version).await {
+            Ok(version) => {
+                // An earlier version may have asked for no key; its service does now.
+                let active = services.routes.plan(service).is_ok_and(|plan| plan.active.auth() == Auth::Key);
+                (service, Placement::direct(version).with_key(active))
+            }
+            Err(problem) => return Err(unavailable(&problem)),
+        },
+        None => match plan(&services.routes, service).await {
+            Ok(plan) => (service, Placement::by_plan(service, &plan, &head.headers)),
+            Err(NoRoute::Unknown) => return Err(error(StatusCode::NOT_FOUND, unknown_service(service))),
+            Err(NoRoute::Loading | NoRoute::NotLoaded) => {
+                return Err(error(StatusCode::SERVICE_UNAVAILABLE, not_loaded(service)));
+            }
+        },
     };
     // From here on the request stays on this version, whatever happens to the route.
-    let answer = match admit(&services.access, &version, service, &mut head.headers) {
-        Ok(()) => dispatch(&version, service, path, &services.limits, head, body).await,
+    let answer = match admit(&services.access, &placement, service, &mut head.headers) {
+        Ok(()) => dispatch(&placement, service, path, &services.limits, head, body).await,
         Err(refusal) => Err(refusal),
     };
+    let version = &placement.version;
     let mut answer = answer.unwrap_or_else(|answer| {
         version.meter().elsewhere().count(answer.status());
         answer
     });
     answer.headers_mut().insert(TITAN_VERSION, version.label().clone());
+    if let Some(cookie) = placement.set_cookie {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
     Ok(answer)
 }
 
+/// Who answers for `service`, once its active version is loaded.
+async fn plan(routes: &Routes<Version>, service: &str) -> Result<Arc<Plan<Version>>, NoRoute> {
+    match routes.plan(service) {
+        Err(NoRoute::Loading) => routes.settled(service).await,
+        plan => plan,
+    }
+}
+
 /// Refuses a request without a key of a service that asks for one. The key is the gateway's: a handler does not see it.
-fn admit(access: &Access, version: &Version, service: &str, headers: &mut HeaderMap) -> Result<(), Answer> {
-    if version.auth() == Auth::Key {
+fn admit(access: &Access, placement: &Placement, service: &str, headers: &mut HeaderMap) -> Result<(), Answer> {
+    if placement.needs_key {
         access.admits(service, headers).map_err(|stranger| refusal::of_service(service, stranger))?;
         headers.remove(AUTHORIZATION);
         headers.remove(API_KEY);
@@ -102,7 +128,7 @@ fn admit(access: &Access, version: &Version, service: &str, headers: &mut Header
 /// # Errors
 /// The answer to a request that no endpoint is there for.
 async fn dispatch(
-    version: &Version,
+    placement: &Placement,
     service: &str,
     path: &str,
     limits: &Limits,
@@ -112,9 +138,9 @@ async fn dispatch(
     if head.uri.path_and_query().is_some_and(|sent| percent_decode_str(sent.as_str()).decode_utf8().is_err()) {
         return Err(error(StatusCode::BAD_REQUEST, "the URL does not encode UTF-8: percent-encode text as UTF-8"));
     }
-    Err(match version.find(&head.method, path) {
+    Err(match placement.version.find(&head.method, path) {
         Match::Endpoint { endpoint, parameters } => {
-            let called = Called { version, service, endpoint, parameters };
+            let called = Called { placement, service, path, endpoint, parameters };
             return Ok(called.answer(limits, head, body).await);
         }
         Match::OtherMethods(allow) if head.method == Method::OPTIONS => response::options(allow),
@@ -137,27 +163,46 @@ async fn dispatch(
 
 /// An endpoint that is asked.
 struct Called<'a> {
-    version: &'a Version,
+    placement: &'a Placement,
     service: &'a str,
+    /// Below the service.
+    path: &'a str,
     endpoint: usize,
     /// Of the path.
     parameters: Vec<(&'a str, String)>,
 }
 
-impl Called<'_> {
+/// What a shadow needs of a request, and its place there.
+type Copied<'a> = (&'a Shadow, Place, Bytes);
+
+impl<'a> Called<'a> {
     async fn answer(&self, limits: &Limits, head: &Parts, body: Incoming) -> Answer {
-        let in_flight = self.version.meter().enter(self.endpoint);
-        let mut room = self.version.room();
-        let request = match self.read(limits, head, body, &mut room).await {
+        let in_flight = self.version().meter().enter(self.endpoint);
+        let mut room = self.version().room();
+        let (request, copied) = match self.read(limits, head, body, &mut room).await {
             Ok(request) => request,
             Err(answer) => {
                 in_flight.refused(answer.status());
+                // Too much for the version, which it says at once; all else is the client's fault.
+                if answer.status().is_server_error() {
+                    self.placement.answered(Duration::ZERO, true);
+                }
                 return answer;
             }
         };
         let start = Instant::now();
-        let answer = self.call(request, room).await;
+        let (answer, seen) = match self.call(request, room).await {
+            Ok(answer) => {
+                let seen = copied.is_some().then(|| Seen::Answer(answer.clone()));
+                (answer, seen)
+            }
+            Err(Failed { answer, exception }) => (answer, exception.map(Seen::Failure)),
+        };
+        self.placement.answered(start.elapsed(), answer.status().is_server_error());
         in_flight.answered(start, answer.status());
+        if let (Some((shadow, place, body)), Some(seen)) = (copied, seen) {
+            shadow.copy(place, head, self.path, body, seen);
+        }
         answer
     }
 
@@ -165,54 +210,92 @@ impl Called<'_> {
     ///
     /// # Errors
     /// The answer to a request that is turned away or cannot be read.
-    async fn read(&self, limits: &Limits, head: &Parts, body: Incoming, room: &mut Charge) -> Result<String, Answer> {
+    async fn read(
+        &self,
+        limits: &Limits,
+        head: &Parts,
+        body: Incoming,
+        room: &mut Charge,
+    ) -> Result<(String, Option<Copied<'a>>), Answer> {
         // Before the body is read: refusing must stay cheap when there is most to refuse.
-        if let Some(busy) = self.version.busy() {
+        if let Some(busy) = self.version().busy() {
             return Err(response::of_error(&busy, None));
         }
         // It is held twice, as it came and as text for the handler.
         let admit = |bytes: u64| room.grow(bytes.saturating_mul(2));
         let body = incoming::body(body, limits.max_body_bytes, limits.body_timeout, admit).await;
         let body = body.map_err(|problem| match problem {
-            BodyProblem::Refused => response::of_error(&self.version.out_of_memory(), None),
+            BodyProblem::Refused => response::of_error(&self.version().out_of_memory(), None),
             problem => problem.answer(),
         })?;
+        let shadow = self.placement.shadow();
+        let copied = shadow.and_then(|shadow| Some((shadow, shadow.place(body.len())?, body.clone())));
         let long = body.len() > LONG_BODY;
         let encode = request::encode(head, &self.parameters, body);
         let encoded = if long { block_in_place(|| Handle::current().block_on(encode)) } else { encode.await };
-        encoded.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))
+        encoded.map(|request| (request, copied)).map_err(|problem| error(StatusCode::BAD_REQUEST, problem))
     }
 
-    async fn call(&self, request: String, mut room: Charge) -> Answer {
-        let origin = Origin::new(self.endpoint);
-        match self.version.call(origin, request).await {
+    async fn call(&self, request: String, mut room: Charge) -> Result<Answer, Failed> {
+        let (version, origin) = (self.version(), Origin::new(self.endpoint));
+        match version.call(origin, request).await {
             Ok(Ok(answer)) => {
                 // What a client is slow to take is still the version's.
                 let bytes = answer.body.len();
                 if bytes > LONG_BODY && !room.grow(bytes as u64) {
-                    return self.failed(origin, &self.version.out_of_memory());
+                    return Err(self.failed(origin, &version.out_of_memory()));
                 }
-                response::of_handler(answer, (bytes > LONG_BODY).then_some(room))
+                Ok(response::of_handler(answer, (bytes > LONG_BODY).then_some(room)))
             }
             Ok(Err(failure)) => {
                 self.log(origin, &failure.traceback);
-                response::of_failure(self.service, &failure, origin.error_id(), self.version.debug())
+                let answer = response::of_failure(self.service, &failure, origin.error_id(), version.debug());
+                Err(Failed { answer, exception: Some(failure.error) })
             }
-            Err(busy @ PoolError::Busy(_)) => response::of_error(&busy, None),
-            Err(problem) => self.failed(origin, &problem),
+            Err(busy @ PoolError::Busy(_)) => Err(response::of_error(&busy, None).into()),
+            Err(problem) => Err(self.failed(origin, &problem)),
         }
     }
 
-    fn failed(&self, origin: Origin, problem: &PoolError) -> Answer {
+    fn failed(&self, origin: Origin, problem: &PoolError) -> Failed {
         self.log(origin, &problem.to_string());
-        response::of_error(problem, Some(origin.error_id()))
+        response::of_error(problem, Some(origin.error_id())).into()
     }
 
     /// Why a request failed is for those who run the service; the gateway itself is well.
     fn log(&self, origin: Origin, problem: &str) {
-        tracing::debug!(service = self.service, version = ?self.version.label(), "{problem}");
-        self.version.log().error(origin, problem);
+        let version = self.version();
+        tracing::debug!(service = self.service, version = ?version.label(), "{problem}");
+        version.log().error(origin, problem);
     }
+
+    fn version(&self) -> &'a Version {
+        &self.placement.version
+    }
+}
+
+/// The answer to a request that failed.
+struct Failed {
+    answer: Answer,
+    /// The last line of the handler's exception; none where the failure is not the handler's own.
+    exception: Option<String>,
+}
+
+impl From<Answer> for Failed {
+    fn from(answer: Answer) -> Failed {
+        Failed { answer, exception: None }
+    }
+}
+
+/// The answer where a version that the URL names is not to be had.
+fn unavailable(problem: &ControlError) -> Answer {
+    if matches!(problem, ControlError::UnknownService(_) | ControlError::UnknownVersion { .. }) {
+        return error(StatusCode::NOT_FOUND, problem);
+    }
+    tracing::warn!("{problem}");
+    let mut answer = error(StatusCode::SERVICE_UNAVAILABLE, problem);
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 fn unknown_service(service: &str) -> String {

@@ -9,6 +9,7 @@
 //! | `GET /v1/services/{service}/versions` | | [`Versions`] |
 //! | `POST /v1/services/{service}/versions` | a bundle | 201, [`Deployed`] |
 //! | `GET /v1/services/{service}/versions/{version}` | | [`Version`] |
+//! | `POST /v1/services/{service}/versions?canary=0.1` or `?shadow=true` | a bundle | 201, [`Deployed`]; see [`Kind`] |
 //! | `DELETE /v1/services/{service}/versions/{version}` | | 204 |
 //! | `GET /v1/services/{service}/versions/{version}/notebook` | | the `.ipynb` file |
 //! | `GET /v1/services/{service}/versions/{version}/cells` | | [`Cells`] |
@@ -23,12 +24,16 @@
 //! | `POST /v1/services/{service}/prune` | [`Prune`] | [`Pruned`] |
 //! | `GET /v1/snapshot` | | [`Snapshot`] |
 //! | `GET /v1/blobs/{sha256}` | | the blob |
+//! | `POST /v1/services/{service}/promote` | | [`Promoted`] |
+//! | `POST /v1/services/{service}/abort` | | [`Aborted`] |
 //! | `GET /v1/services/{service}/keys` | | [`Keys`] |
 //! | `POST /v1/services/{service}/keys` | [`NewKey`] | 201, [`Created`] |
 //! | `DELETE /v1/services/{service}/keys/{key}` | | 204 |
 //! | `GET /v1/tokens` | | [`Tokens`] |
 //! | `POST /v1/tokens` | [`NewToken`] | 201, [`Created`] |
 //! | `DELETE /v1/tokens/{token}` | | 204 |
+//!
+//! [`Kind`]: crate::trial::Kind
 //!
 //! Any error is an [`ErrorBody`] with a 4xx or 5xx status. Where the gateway asks for a token it is sent as
 //! `Authorization: Bearer TOKEN`; without a known one the answer is 401, and 403 where its role does not suffice.
@@ -50,6 +55,7 @@ use serde_json::Value;
 
 use crate::access::Caller;
 use crate::manifest::{Config, Endpoint, Model, Parity};
+use crate::trial::Trial;
 
 /// The header of a deploy that says who deploys: at most [`MAX_DEPLOYER`] visible ASCII characters.
 pub const DEPLOYER: &str = "titan-deployer";
@@ -98,6 +104,9 @@ pub struct Service {
     pub health: Health,
     /// The version a rollback without a target would return to.
     pub previous: Option<String>,
+    /// The version on trial beside the active one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
     /// How many versions are kept.
     pub versions: usize,
 }
@@ -149,14 +158,22 @@ pub struct Version {
     /// How its endpoints' answers compared with the notebook's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parity: Vec<Parity>,
+    /// How it was tried, or is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trial: Option<Trial>,
 }
 
 /// Where a version is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VersionState {
     /// The route points to it.
+    #[default]
     Active,
+    /// On trial: it answers a share of the requests.
+    Canary,
+    /// On trial: it answers copies of the requests.
+    Shadow,
     /// Kept, and can be rolled back to.
     Ready,
     /// No longer routed, but requests on it are still running.
@@ -167,6 +184,8 @@ impl std::fmt::Display for VersionState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             VersionState::Active => "active",
+            VersionState::Canary => "canary",
+            VersionState::Shadow => "shadow",
             VersionState::Ready => "ready",
             VersionState::Draining => "draining",
         })
@@ -227,8 +246,11 @@ pub struct Latency {
 pub struct Deployed {
     /// The service.
     pub service: String,
-    /// Its new active version.
+    /// Its new version.
     pub version: String,
+    /// What the version is now: active, or on trial.
+    #[serde(default)]
+    pub state: VersionState,
     /// What the version answers.
     pub endpoints: Vec<Endpoint>,
     /// Milliseconds the gateway took to load it, from the last byte of the upload.
@@ -248,7 +270,7 @@ pub struct Rollback {
 pub struct RolledBack {
     /// The service.
     pub service: String,
-    /// The version that was active.
+    /// The version that was active, or the canary that answered beside it.
     pub from: String,
     /// The version that is active now.
     pub to: String,
@@ -328,6 +350,28 @@ pub enum LogKind {
     Error,
     /// The gateway says how many lines are missing here, and why.
     Gap,
+}
+
+/// A promotion that is durable and routed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The service.
+    pub service: String,
+    /// The version that was active.
+    pub from: String,
+    /// The version that was on trial and is active now.
+    pub to: String,
+}
+
+/// A trial's end that is durable and routed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aborted {
+    /// The service.
+    pub service: String,
+    /// The version that was on trial.
+    pub version: String,
+    /// The version that is active, as it was before.
+    pub active: String,
 }
 
 /// Any error.

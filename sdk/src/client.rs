@@ -11,10 +11,11 @@ use ureq::{Agent, Body, RequestBuilder};
 
 use crate::access::{Created, Key, Keys, NewKey, NewToken, Role, Token, Tokens};
 use crate::api::{
-    DEPLOYER, Deployed, ErrorBody, Gateway, Prune, Pruned, Rollback, RolledBack, Service, Services, Snapshot, Stats,
-    Version, Versions,
+    Aborted, DEPLOYER, Deployed, ErrorBody, Gateway, Promoted, Prune, Pruned, Rollback, RolledBack, Service, Services,
+    Snapshot, Stats, Version, Versions,
 };
 use crate::bundle::MEDIA_TYPE;
+use crate::trial::Kind;
 
 /// Talks to one gateway's admin listener.
 #[derive(Clone, Debug)]
@@ -179,11 +180,40 @@ impl Client {
     /// # Errors
     /// See [`ClientError`].
     pub fn deploy(&self, service: &str, bundle: &[u8]) -> Result<Deployed, ClientError> {
+        self.upload(service, bundle, &[])
+    }
+
+    /// Uploads a bundle as the next version of `service`, on trial beside the active one; on return it is durable and routed.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a service that has no active version, or a trial already, is `Refused` with 409.
+    pub fn try_out(&self, service: &str, bundle: &[u8], kind: &Kind) -> Result<Deployed, ClientError> {
+        self.upload(service, bundle, &kind.to_query())
+    }
+
+    fn upload(&self, service: &str, bundle: &[u8], query: &[(&str, String)]) -> Result<Deployed, ClientError> {
         let url = format!("{}/v1/services/{service}/versions", self.base);
+        let query = || query.iter().map(|(name, value)| (*name, value.as_str()));
         self.json(&url, || {
-            let request = self.shown(self.agent.post(&url)).content_type(MEDIA_TYPE);
+            let request = self.shown(self.agent.post(&url)).query_pairs(query()).content_type(MEDIA_TYPE);
             self.deployer.iter().fold(request, |request, by| request.header(DEPLOYER, by)).send(bundle)
         })
+    }
+
+    /// Makes the version of `service` that is on trial its active one.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a service without a trial is `Refused` with 409.
+    pub fn promote(&self, service: &str) -> Result<Promoted, ClientError> {
+        self.post(&format!("/v1/services/{service}/promote"), &())
+    }
+
+    /// Ends the trial of `service`; its active version answers alone again.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a service without a trial is `Refused` with 409.
+    pub fn abort(&self, service: &str) -> Result<Aborted, ClientError> {
+        self.post(&format!("/v1/services/{service}/abort"), &())
     }
 
     /// Returns `service` to version `to`, by default to the one before the active one.

@@ -12,11 +12,13 @@
 //! | [`backup`] | the archive that keeps a gateway's store |
 //! | [`api`], [`access`], [`client`] | the gateway's admin API: its types, those of tokens and keys, and a blocking client |
 //! | [`view`] | what the admin API shows for people to look at |
+//! | [`trial`] | a version beside the active one: how it is tried, what was found, how it ended |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
 //! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
 //! | `shapes` | a model's tensors, for people |
 //! | [`budget`] | memory accounting of a version |
 //! | [`host`] | running components: runtime, program, instance |
+//! | [`comparison`] | whether two answers say the same |
 
 pub mod access;
 pub mod api;
@@ -25,6 +27,7 @@ pub mod backup;
 pub mod budget;
 pub mod bundle;
 pub mod client;
+pub mod comparison;
 pub mod digest;
 pub mod engine;
 pub mod host;
@@ -32,5 +35,6 @@ pub mod inference;
 pub mod manifest;
 mod shapes;
 pub mod signature;
+pub mod trial;
 pub mod view;
 pub mod wit;

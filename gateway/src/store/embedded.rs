@@ -18,6 +18,7 @@ use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::{Bundle, verify};
 use titan_sdk::digest::{is_sha256_hex, sha256_hex};
 use titan_sdk::manifest::Part;
+use titan_sdk::trial::Trial;
 
 use super::blobs::{Blobs, at, sync_folder};
 use super::{Credential, Service, Store, StoreError, Version, credentials, snapshot};
@@ -34,6 +35,12 @@ pub(super) struct Record {
     last: u64,
     /// See [`Service::activations`].
     activations: Vec<u64>,
+    /// See [`Service::unpromoted`].
+    #[serde(default)]
+    unpromoted: Vec<u64>,
+    /// See [`Service::candidate`].
+    #[serde(default)]
+    candidate: Option<u64>,
 }
 
 /// A store in one folder.
@@ -144,7 +151,7 @@ impl Store for Embedded {
         Ok(record(&table, service)?.last + 1)
     }
 
-    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError> {
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>, trial: Option<&Trial>) -> Result<(), StoreError> {
         let _changing = self.changing();
         let manifest = &bundle.manifest;
         let name = manifest.service.as_str();
@@ -154,23 +161,36 @@ impl Store for Embedded {
         }
         self.blobs.sync()?;
         let (deployed_by, signed) = (by.map(Into::into), bundle.signed.clone());
-        let version = Version { number, deployed_at: now(), deployed_by, manifest: manifest.clone(), signed };
+        let (manifest, trial) = (manifest.clone(), trial.cloned());
+        let version = Version { number, deployed_at: now(), deployed_by, manifest, signed, trial };
         self.change(|services, versions| {
             let mut record = record(services, name)?;
             if number <= record.last {
                 return Err(StoreError::Taken { service: name.into(), number });
             }
             record.last = number;
-            record.activations.push(number);
+            if version.trial.is_some() {
+                record.unpromoted.push(number);
+                record.candidate = Some(number);
+            } else {
+                record.activations.push(number);
+            }
             services.insert(name, encode(&record)?.as_slice()).map_err(metadata)?;
             versions.insert((name, number), encode(&version)?.as_slice()).map_err(metadata)?;
             Ok(())
         })
     }
 
-    fn activate(&self, service: &str, number: u64) -> Result<(), StoreError> {
-        self.change(|services, _| {
+    fn activate(&self, service: &str, number: u64, ended: Option<&Trial>) -> Result<(), StoreError> {
+        self.change(|services, versions| {
             let mut record = record(services, service)?;
+            if let Some(candidate) = record.candidate.take() {
+                let kept = versions.get((service, candidate)).map_err(metadata)?.map(|kept| decode(kept.value()));
+                let kept: Version = kept.ok_or_else(|| unknown(service, candidate))??;
+                let trial = ended.cloned().or(kept.trial);
+                let version = encode(&Version { trial, ..kept })?;
+                versions.insert((service, candidate), version.as_slice()).map_err(metadata)?;
+            }
             remove(&mut record, service, number)?;
             record.activations.push(number);
             services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
@@ -197,9 +217,10 @@ impl Store for Embedded {
         let _changing = self.changing();
         self.change(|services, versions| {
             let mut record = record(services, service)?;
-            for number in record.activations.drain(..) {
+            for number in record.activations.drain(..).chain(record.unpromoted.drain(..)) {
                 versions.remove((service, number)).map_err(metadata)?;
             }
+            record.candidate = None;
             services.insert(service, encode(&record)?.as_slice()).map_err(metadata)?;
             Ok(())
         })?;
@@ -254,15 +275,20 @@ fn record(table: &impl ReadableTable<&'static str, &'static [u8]>, name: &str) -
 
 /// A service is visible while it has versions.
 fn service(name: &str, record: Record) -> Option<Service> {
-    let activations = record.activations;
-    (!activations.is_empty()).then(|| Service { name: name.into(), activations })
+    let Record { activations, unpromoted, candidate, .. } = record;
+    (!activations.is_empty()).then(|| Service { name: name.into(), activations, unpromoted, candidate })
 }
 
 fn remove(record: &mut Record, service: &str, number: u64) -> Result<(), StoreError> {
-    let at = record.activations.iter().position(|&kept| kept == number);
-    let at = at.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?;
-    record.activations.remove(at);
-    Ok(())
+    let numbers = record.activations.len() + record.unpromoted.len();
+    record.activations.retain(|&kept| kept != number);
+    record.unpromoted.retain(|&kept| kept != number);
+    record.candidate.take_if(|candidate| *candidate == number);
+    if record.activations.len() + record.unpromoted.len() < numbers { Ok(()) } else { Err(unknown(service, number)) }
+}
+
+fn unknown(service: &str, number: u64) -> StoreError {
+    StoreError::Unknown { service: service.into(), number }
 }
 
 fn now() -> u64 {
@@ -286,6 +312,7 @@ pub(super) fn metadata(error: impl std::fmt::Display) -> StoreError {
 mod tests {
     use titan_sdk::bundle::part;
     use titan_sdk::manifest::{Config, Endpoint, FORMAT, Manifest};
+    use titan_sdk::trial::{By, Ended, Kind, Outcome};
 
     use super::*;
 
@@ -306,7 +333,7 @@ mod tests {
 
     fn deploy(store: &Embedded, service: &str, component: &[u8]) -> u64 {
         let number = store.next_number(service).unwrap();
-        store.add(number, &bundle(service, component), Some("ada@lab")).unwrap();
+        store.add(number, &bundle(service, component), Some("ada@lab"), None).unwrap();
         number
     }
 
@@ -322,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Embedded::open(folder.path()).unwrap();
         assert_eq!([deploy(&store, "a", b"1"), deploy(&store, "a", b"2"), deploy(&store, "b", b"1")], [1, 2, 1]);
-        store.activate("a", 1).unwrap();
+        store.activate("a", 1, None).unwrap();
         let before = (store.services().unwrap(), store.versions("a").unwrap());
         drop(store);
         let store = Embedded::open(folder.path()).unwrap();
@@ -345,11 +372,45 @@ mod tests {
         assert_eq!(state(&store), (Some(1), None));
         deploy(&store, "a", b"2");
         deploy(&store, "a", b"3");
-        store.activate("a", 1).unwrap();
+        store.activate("a", 1, None).unwrap();
         assert_eq!(state(&store), (Some(1), Some(3)));
         store.remove_versions("a", &[3]).unwrap();
         assert_eq!(state(&store), (Some(1), Some(2)));
-        assert!(matches!(store.activate("a", 3), Err(StoreError::Unknown { number: 3, .. })));
+        assert!(matches!(store.activate("a", 3, None), Err(StoreError::Unknown { number: 3, .. })));
+    }
+
+    #[test]
+    fn a_candidate_is_neither_active_nor_previous_until_it_is_promoted() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Embedded::open(folder.path()).unwrap();
+        deploy(&store, "a", b"1");
+        let trial = |reason: Option<&str>| {
+            let ended =
+                |reason: &str| Ended { at: 2, outcome: Outcome::Aborted, by: By::Operator, reason: reason.into() };
+            Trial { kind: Kind::Shadow, started_at: 1, evidence: None, compared: None, ended: reason.map(ended) }
+        };
+        let state = |store: &Embedded| {
+            let service = store.service("a").unwrap().unwrap();
+            (service.active(), service.previous(), service.candidate, service.unpromoted)
+        };
+        store.add(2, &bundle("a", b"2"), None, Some(&trial(None))).unwrap();
+        assert_eq!(state(&store), (Some(1), None, Some(2), vec![2]));
+        // Aborted: the active version goes on.
+        store.activate("a", 1, Some(&trial(Some("no")))).unwrap();
+        assert_eq!(state(&store), (Some(1), None, None, vec![2]));
+        assert_eq!(store.version("a", 2).unwrap().unwrap().trial, Some(trial(Some("no"))));
+        store.add(3, &bundle("a", b"3"), None, Some(&trial(None))).unwrap();
+        drop(store);
+        let store = Embedded::open(folder.path()).unwrap();
+        assert_eq!(state(&store), (Some(1), None, Some(3), vec![2, 3]));
+        // Promoted.
+        store.activate("a", 3, Some(&trial(Some("yes")))).unwrap();
+        assert_eq!(state(&store), (Some(3), Some(1), None, vec![2]));
+        store.add(4, &bundle("a", b"4"), None, Some(&trial(None))).unwrap();
+        store.remove_versions("a", &[4]).unwrap();
+        assert_eq!(state(&store), (Some(3), Some(1), None, vec![2]));
+        store.remove_service("a").unwrap();
+        assert_eq!((store.versions("a").unwrap(), files(folder.path())), (Vec::new(), Vec::<String>::new()));
     }
 
     #[test]
@@ -363,7 +424,7 @@ mod tests {
         store.remove_service("a").unwrap();
         assert_eq!((store.services().unwrap(), store.service("a").unwrap()), (Vec::new(), None));
         assert_eq!(deploy(&store, "a", b"4"), 4);
-        assert!(matches!(store.add(4, &bundle("a", b"5"), None), Err(StoreError::Taken { number: 4, .. })));
+        assert!(matches!(store.add(4, &bundle("a", b"5"), None, None), Err(StoreError::Taken { number: 4, .. })));
     }
 
     #[test]

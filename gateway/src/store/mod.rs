@@ -22,13 +22,18 @@ use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::{Bundle, BundleError};
 use titan_sdk::manifest::{Manifest, Part};
 use titan_sdk::signature::Signed;
+use titan_sdk::trial::Trial;
 
 /// A service that has at least one version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Service {
     pub(crate) name: String,
-    /// Every version, in the order in which they were last activated. The last one is active.
+    /// Every version that was ever active, in the order in which they were last activated. The last one is active.
     pub(crate) activations: Vec<u64>,
+    /// Every other version, oldest first: deployed on trial and never promoted.
+    pub(crate) unpromoted: Vec<u64>,
+    /// The version of `unpromoted` whose trial is under way.
+    pub(crate) candidate: Option<u64>,
 }
 
 impl Service {
@@ -40,6 +45,11 @@ impl Service {
     /// The version that was active before the active one.
     pub(crate) fn previous(&self) -> Option<u64> {
         self.activations.iter().rev().nth(1).copied()
+    }
+
+    /// Every version, in no order.
+    pub(crate) fn versions(&self) -> impl Iterator<Item = u64> {
+        self.activations.iter().chain(&self.unpromoted).copied()
     }
 }
 
@@ -56,6 +66,9 @@ pub(crate) struct Version {
     /// The bundle's signature, if it had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) signed: Option<Signed>,
+    /// How it was tried, or is: what is measured of a trial is kept when it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trial: Option<Trial>,
 }
 
 /// A secret that somebody holds, and what it opens.
@@ -141,12 +154,12 @@ pub(crate) trait Store: Send + Sync {
     /// The number the next version of a service gets: larger than any it ever had, deleted ones included.
     fn next_number(&self, service: &str) -> Result<u64, StoreError>;
 
-    /// Keeps `bundle`, deployed by `by`, as version `number` of the service its manifest names, and makes it the active one.
-    /// `number` is what [`Store::next_number`] said, unless somebody else was faster.
-    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError>;
+    /// Keeps `bundle`, deployed by `by`, as version `number` of the service its manifest names, and makes it the active one, or
+    /// the candidate if it is deployed on trial. `number` is what [`Store::next_number`] said, unless somebody else was faster.
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>, trial: Option<&Trial>) -> Result<(), StoreError>;
 
-    /// Makes a version the active one.
-    fn activate(&self, service: &str, number: u64) -> Result<(), StoreError>;
+    /// Makes a version the active one, and at once ends the candidate's trial, if there is one, as `ended` says.
+    fn activate(&self, service: &str, number: u64, ended: Option<&Trial>) -> Result<(), StoreError>;
 
     /// Forgets versions, all or none. If the active one is among them, the one before it becomes so.
     fn remove_versions(&self, service: &str, numbers: &[u64]) -> Result<(), StoreError>;

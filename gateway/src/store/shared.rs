@@ -6,6 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use titan_sdk::api::Snapshot;
 use titan_sdk::bundle::Bundle;
 use titan_sdk::manifest::Part;
+use titan_sdk::trial::Trial;
 
 use super::{Credential, Service, Store, StoreError, Version};
 
@@ -59,12 +60,12 @@ impl Store for Shared {
         self.call(|store| store.next_number(service))
     }
 
-    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>) -> Result<(), StoreError> {
-        self.call(|store| store.add(number, bundle, by))
+    fn add(&self, number: u64, bundle: &Bundle, by: Option<&str>, trial: Option<&Trial>) -> Result<(), StoreError> {
+        self.call(|store| store.add(number, bundle, by, trial))
     }
 
-    fn activate(&self, service: &str, number: u64) -> Result<(), StoreError> {
-        self.call(|store| store.activate(service, number))
+    fn activate(&self, service: &str, number: u64, ended: Option<&Trial>) -> Result<(), StoreError> {
+        self.call(|store| store.activate(service, number, ended))
     }
 
     fn remove_versions(&self, service: &str, numbers: &[u64]) -> Result<(), StoreError> {

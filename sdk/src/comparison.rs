@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::iter;
 
 use serde_json::Value;
-use titan_sdk::host::Response;
+
+use crate::host::Response;
 
 /// How far apart two numbers may be, as a part of the larger.
 const RELATIVE: f64 = 1e-5;
@@ -14,12 +15,12 @@ const RELATIVE: f64 = 1e-5;
 const ABSOLUTE: f64 = 1e-8;
 
 /// Whether status, headers and body are the same.
-pub(crate) fn same(one: &Response, other: &Response) -> bool {
+pub fn same(one: &Response, other: &Response) -> bool {
     one.status == other.status && headers(one) == headers(other) && same_body(&one.body, &other.body)
 }
 
 /// Whether two bodies are the same words in another order, and all else is the same.
-pub(crate) fn rearranged(one: &Response, other: &Response) -> bool {
+pub fn rearranged(one: &Response, other: &Response) -> bool {
     fn words(body: &[u8]) -> Vec<&[u8]> {
         let separates = |byte: &u8| byte.is_ascii_whitespace() || b",;:()[]{}'\"".contains(byte);
         let mut words: Vec<_> = body.split(separates).filter(|word| !word.is_empty()).collect();
@@ -34,7 +35,8 @@ fn headers(response: &Response) -> BTreeSet<(String, &str)> {
     response.headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.as_str())).collect()
 }
 
-fn same_body(one: &[u8], other: &[u8]) -> bool {
+/// Whether two bodies are the same.
+pub fn same_body(one: &[u8], other: &[u8]) -> bool {
     if one == other {
         return true;
     }
