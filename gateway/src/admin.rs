@@ -62,28 +62,27 @@ impl Admin {
     pub(crate) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Streamed {
         let (head, body) = request.into_parts();
         let method = head.method.clone();
-        let answer = match calls::find(&method, head.uri.path()) {
-            // Whoever watches over the gateway need not be trusted with more.
-            Found::Call(Call::Alive, ..) => whole(alive()),
-            Found::Call(Call::Ready, ..) => whole(self.ready()),
-            _ => self.answer_known(head, body).await.unwrap_or_else(whole),
-        };
+        let answer = self.judge(head, body).await.unwrap_or_else(whole);
         if method == Method::HEAD { without_body(answer) } else { answer }
     }
 
     /// # Errors
     /// The answer to a call that is refused.
-    async fn answer_known(self: Arc<Self>, head: Parts, body: Incoming) -> Result<Streamed, Answer> {
-        if let Some(refusal) = foreign(&head, self.loopback) {
-            return Err(error(StatusCode::FORBIDDEN, refusal));
-        }
-        if head.method == Method::GET
-            && let Some(page) = assets::answer(&head)
-        {
-            return Err(page);
-        }
-        // Before anything is told of what is there.
-        let caller = self.access.caller(&head.headers).map_err(refusal::of_admin)?;
+    async fn judge(self: Arc<Self>, head: Parts, body: Incoming) -> Result<Streamed, Answer> {
+        let caller = if let Found::Call(_, None, _) = calls::find(&head.method, head.uri.path()) {
+            Caller { token: None, role: Role::Read }
+        } else {
+            if let Some(refusal) = foreign(&head, self.loopback) {
+                return Err(error(StatusCode::FORBIDDEN, refusal));
+            }
+            if head.method == Method::GET
+                && let Some(page) = assets::answer(&head)
+            {
+                return Err(page);
+            }
+            // Before anything is told of what is there.
+            self.access.caller(&head.headers).map_err(refusal::of_admin)?
+        };
         // A change that has begun is finished, even if its client has gone: store and route must not come apart.
         let answer = tokio::spawn(async move { self.route(&head, caller, body).await });
         answer.await.map_err(|_| of_error(&ControlError::Stopping))?
@@ -99,10 +98,10 @@ impl Admin {
                 return Err(error(StatusCode::NOT_FOUND, message));
             }
         };
-        if caller.role < needs {
+        if let Some(needs) = needs.filter(|needs| caller.role < *needs) {
             return Err(refusal::of_role(&caller, needs));
         }
-        if needs > Role::Read {
+        if needs > Some(Role::Read) {
             tracing::info!(by = caller.token.as_deref(), "{} {path}", head.method);
         }
         self.call(call, [first, second], caller, head, body).await

@@ -1,7 +1,7 @@
 //! The admin API's calls: method, path and the role that a caller needs, in one table. What a call does, it does not know.
 
 use http::Method;
-use titan_sdk::access::Role;
+use titan_sdk::access::Role::{self, Admin, Deploy, Read};
 
 /// What the admin API does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,51 +41,52 @@ pub(crate) struct Row {
     pub(crate) method: Method,
     /// A segment in braces stands for any.
     pub(crate) path: &'static str,
-    pub(crate) needs: Role,
+    /// The least role that may make it. None is for anybody: whoever watches over the gateway need not be trusted with more.
+    pub(crate) needs: Option<Role>,
     pub(crate) call: Call,
 }
 
 /// Every call. One that is made with GET answers HEAD too.
 pub(crate) static CALLS: [Row; 28] = [
-    row(Method::GET, "/v1/gateway", Role::Read, Call::Gateway),
-    row(Method::GET, "/v1/services", Role::Read, Call::Services),
-    row(Method::GET, "/v1/services/{service}", Role::Read, Call::Service),
-    row(Method::DELETE, "/v1/services/{service}", Role::Deploy, Call::RemoveService),
-    row(Method::GET, "/v1/services/{service}/versions", Role::Read, Call::Versions),
-    row(Method::POST, "/v1/services/{service}/versions", Role::Deploy, Call::Deploy),
-    row(Method::GET, "/v1/services/{service}/versions/{version}", Role::Read, Call::Version),
-    row(Method::DELETE, "/v1/services/{service}/versions/{version}", Role::Deploy, Call::RemoveVersion),
-    row(Method::GET, "/v1/services/{service}/versions/{version}/notebook", Role::Read, Call::Notebook),
-    row(Method::GET, "/v1/services/{service}/versions/{version}/cells", Role::Read, Call::Cells),
-    row(Method::POST, "/v1/services/{service}/versions/{version}/try", Role::Deploy, Call::Try),
-    row(Method::POST, "/v1/services/{service}/promote", Role::Deploy, Call::Promote),
-    row(Method::POST, "/v1/services/{service}/abort", Role::Deploy, Call::Abort),
-    row(Method::POST, "/v1/services/{service}/rollback", Role::Deploy, Call::Rollback),
-    row(Method::POST, "/v1/services/{service}/prune", Role::Deploy, Call::Prune),
-    row(Method::GET, "/v1/snapshot", Role::Admin, Call::Snapshot),
-    row(Method::GET, "/v1/blobs/{sha256}", Role::Admin, Call::Blob),
-    row(Method::GET, "/v1/services/{service}/keys", Role::Read, Call::Keys),
-    row(Method::POST, "/v1/services/{service}/keys", Role::Deploy, Call::CreateKey),
-    row(Method::DELETE, "/v1/services/{service}/keys/{key}", Role::Deploy, Call::RevokeKey),
-    row(Method::GET, "/v1/tokens", Role::Admin, Call::Tokens),
-    row(Method::POST, "/v1/tokens", Role::Admin, Call::CreateToken),
-    row(Method::DELETE, "/v1/tokens/{token}", Role::Admin, Call::RevokeToken),
-    row(Method::GET, "/v1/services/{service}/stats", Role::Read, Call::Stats),
-    row(Method::GET, "/v1/services/{service}/logs", Role::Read, Call::Logs),
-    row(Method::GET, "/metrics", Role::Read, Call::Metrics),
-    row(Method::GET, "/healthz", Role::Read, Call::Alive),
-    row(Method::GET, "/readyz", Role::Read, Call::Ready),
+    row(Method::GET, "/v1/gateway", Some(Read), Call::Gateway),
+    row(Method::GET, "/v1/services", Some(Read), Call::Services),
+    row(Method::GET, "/v1/services/{service}", Some(Read), Call::Service),
+    row(Method::DELETE, "/v1/services/{service}", Some(Deploy), Call::RemoveService),
+    row(Method::GET, "/v1/services/{service}/versions", Some(Read), Call::Versions),
+    row(Method::POST, "/v1/services/{service}/versions", Some(Deploy), Call::Deploy),
+    row(Method::GET, "/v1/services/{service}/versions/{version}", Some(Read), Call::Version),
+    row(Method::DELETE, "/v1/services/{service}/versions/{version}", Some(Deploy), Call::RemoveVersion),
+    row(Method::GET, "/v1/services/{service}/versions/{version}/notebook", Some(Read), Call::Notebook),
+    row(Method::GET, "/v1/services/{service}/versions/{version}/cells", Some(Read), Call::Cells),
+    row(Method::POST, "/v1/services/{service}/versions/{version}/try", Some(Deploy), Call::Try),
+    row(Method::POST, "/v1/services/{service}/promote", Some(Deploy), Call::Promote),
+    row(Method::POST, "/v1/services/{service}/abort", Some(Deploy), Call::Abort),
+    row(Method::POST, "/v1/services/{service}/rollback", Some(Deploy), Call::Rollback),
+    row(Method::POST, "/v1/services/{service}/prune", Some(Deploy), Call::Prune),
+    row(Method::GET, "/v1/snapshot", Some(Admin), Call::Snapshot),
+    row(Method::GET, "/v1/blobs/{sha256}", Some(Admin), Call::Blob),
+    row(Method::GET, "/v1/services/{service}/keys", Some(Read), Call::Keys),
+    row(Method::POST, "/v1/services/{service}/keys", Some(Deploy), Call::CreateKey),
+    row(Method::DELETE, "/v1/services/{service}/keys/{key}", Some(Deploy), Call::RevokeKey),
+    row(Method::GET, "/v1/tokens", Some(Admin), Call::Tokens),
+    row(Method::POST, "/v1/tokens", Some(Admin), Call::CreateToken),
+    row(Method::DELETE, "/v1/tokens/{token}", Some(Admin), Call::RevokeToken),
+    row(Method::GET, "/v1/services/{service}/stats", Some(Read), Call::Stats),
+    row(Method::GET, "/v1/services/{service}/logs", Some(Read), Call::Logs),
+    row(Method::GET, "/metrics", Some(Read), Call::Metrics),
+    row(Method::GET, "/healthz", None, Call::Alive),
+    row(Method::GET, "/readyz", None, Call::Ready),
 ];
 
-const fn row(method: Method, path: &'static str, needs: Role, call: Call) -> Row {
+const fn row(method: Method, path: &'static str, needs: Option<Role>, call: Call) -> Row {
     Row { method, path, needs, call }
 }
 
 /// What a method and a path ask for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found<'a> {
-    /// A call, the role it needs, and what stands for the segments in braces.
-    Call(Call, Role, [&'a str; 2]),
+    /// A call, the least role that may make it, and what stands for the segments in braces.
+    Call(Call, Option<Role>, [&'a str; 2]),
     /// The path is known, but not with this method: the value of an `Allow` header.
     OtherMethods(String),
     /// No such path.
@@ -152,7 +153,7 @@ mod tests {
         let secret = ["/v1/tokens", "/v1/snapshot", "/v1/blobs"];
         for row in &CALLS {
             let open = row.method == Method::GET && !secret.iter().any(|path| row.path.starts_with(path));
-            assert_eq!(row.needs == Role::Read, open, "{}", row.path);
+            assert_eq!(row.needs <= Some(Read), open, "{}", row.path);
         }
     }
 

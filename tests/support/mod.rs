@@ -41,7 +41,7 @@ pub fn house_prices() -> PathBuf {
 /// A gateway process of its own, killed when dropped.
 pub struct Gateway {
     process: Child,
-    /// `http://address` of the services.
+    /// `http://address` of the services, `https` where there is a certificate.
     pub url: String,
     /// `http://address` of the admin API.
     pub admin: String,
@@ -61,7 +61,7 @@ impl Gateway {
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let mut address = |what: &str| loop {
             let line = lines.next().expect("the gateway says where it listens before it ends").unwrap();
-            if let Some(at) = line.find("http://").filter(|_| line.contains(what)) {
+            if let Some(at) = line.find("http").filter(|_| line.contains(what)) {
                 return line[at..].split_whitespace().next().unwrap().trim_end_matches('/').to_owned();
             }
         };
