@@ -147,10 +147,8 @@ fn the_command_speaks_to_a_gateway_whose_authority_it_is_told() {
         let error = fail(&run(untrusted, token));
         assert!(error.contains("no secure connection") && error.contains("--ca"), "{error}");
     }
-    assert!(
-        fail(&run(&["services"], folder.path().join("tls.key").to_str().unwrap(), token)).contains("no certificate")
-    );
-    assert!(fail(&run(&["services"], "missing.pem", token)).contains("missing.pem"));
+    assert!(fail(&run(folder.path().join("tls.key").to_str(), token)).contains("no certificate"));
+    assert!(fail(&run(Some("missing.pem"), token)).contains("missing.pem"));
 
     // A login keeps the authority with the token.
     let mut login = titan();

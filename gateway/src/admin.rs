@@ -17,7 +17,6 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use titan_sdk::access::{Caller, Created, Keys, NewKey, NewToken, Role, Tokens};
 use titan_sdk::api::{DEPLOYER, Gateway, MAX_DEPLOYER, Prune, Rollback};
 use titan_sdk::bundle::BundleError;
@@ -182,7 +181,8 @@ impl Admin {
             },
             Call::Try => {
                 let asked = incoming::body(body, self.limits.max_body_bytes, self.limits.body_timeout, |_| true).await;
-                let asked = parse(&asked.map_err(|problem| problem.answer())?)?;
+                let asked = asked.map_err(|problem| problem.answer())?;
+                let asked = serde_json::from_slice(&asked).map_err(unreadable)?;
                 let version = control.in_memory(first, second).await.map_err(|problem| of_error(&problem))?;
                 let tried = tried::run(&version, first, asked).await;
                 response::json(StatusCode::OK, &tried.map_err(|problem| error(StatusCode::BAD_REQUEST, problem))?)
@@ -191,11 +191,15 @@ impl Admin {
             Call::Abort => of(control.abort(first).await),
             Call::Rollback => {
                 let body = self.small(body).await?;
-                let Rollback { to } = if body.is_empty() { Rollback::default() } else { parse(&body)? };
+                let Rollback { to } = if body.is_empty() {
+                    Rollback::default()
+                } else {
+                    serde_json::from_slice(&body).map_err(unreadable)?
+                };
                 of(control.rollback(first, to.as_deref()).await)
             }
             Call::Prune => {
-                let Prune { keep } = parse(&self.small(body).await?)?;
+                let Prune { keep } = serde_json::from_slice(&self.small(body).await?).map_err(unreadable)?;
                 of(control.prune(first, keep).await)
             }
             Call::Snapshot => of(control.snapshot().await),
@@ -209,7 +213,7 @@ impl Admin {
             }
             Call::CreateKey => {
                 control.service(first).await.map_err(|problem| of_error(&problem))?;
-                let NewKey { name } = parse(&self.small(body).await?)?;
+                let NewKey { name } = serde_json::from_slice(&self.small(body).await?).map_err(unreadable)?;
                 let service = first.to_owned();
                 created(name.clone(), self.change(move |access| access.create_key(&service, &name)).await)
             }
@@ -219,7 +223,7 @@ impl Admin {
             }
             Call::Tokens => response::json(StatusCode::OK, &Tokens { tokens: self.access.tokens() }),
             Call::CreateToken => {
-                let NewToken { name, role } = parse(&self.small(body).await?)?;
+                let NewToken { name, role } = serde_json::from_slice(&self.small(body).await?).map_err(unreadable)?;
                 created(name.clone(), self.change(move |access| access.create_token(&name, role)).await)
             }
             Call::RevokeToken => {
@@ -277,12 +281,10 @@ fn without_body(answer: Streamed) -> Streamed {
     }
 }
 
-/// A body in JSON.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Answer> {
-    serde_json::from_slice(body).map_err(|cause| {
-        let message = format!("the body is not the JSON this call takes ({cause}): see the admin API's table of calls");
-        error(StatusCode::BAD_REQUEST, message)
-    })
+/// The answer to a body that is not the JSON it should be.
+fn unreadable(cause: serde_json::Error) -> Answer {
+    let message = format!("the body is not the JSON this call takes ({cause}): see the admin API's table of calls");
+    error(StatusCode::BAD_REQUEST, message)
 }
 
 /// Who deploys, as they say themselves.

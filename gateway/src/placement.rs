@@ -47,7 +47,7 @@ impl Placement {
         Placement {
             set_cookie: if tell { set_cookie(service, version.label()) } else { None },
             trial: Some((Arc::clone(&candidate.trial), side)),
-            ..Placement::direct(Arc::clone(version))
+            ..Placement::direct(Arc::clone(version)).with_key(plan.active.auth() == Auth::Key)
         }
     }
 

@@ -74,14 +74,17 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
     let (service, placement) = match service.split_once('@') {
-        Some((service, version)) => match services.direct.version(service, version).await {
-            Ok(version) => {
-                // An earlier version may have asked for no key; its service does now.
-                let active = services.routes.plan(service).is_ok_and(|plan| plan.active.auth() == Auth::Key);
-                (service, Placement::direct(version).with_key(active))
+        Some((service, version)) => {
+            let locked = is_locked(services, service).await;
+            // Nothing is loaded for a stranger.
+            if locked && let Err(stranger) = services.access.admits(service, &head.headers) {
+                return Err(refusal::of_service(service, stranger));
             }
-            Err(problem) => return Err(unavailable(&problem)),
-        },
+            match services.direct.version(service, version).await {
+                Ok(version) => (service, Placement::direct(version).with_key(locked)),
+                Err(problem) => return Err(unavailable(&problem)),
+            }
+        }
         None => match plan(&services.routes, service).await {
             Ok(plan) => (service, Placement::by_plan(service, &plan, &head.headers)),
             Err(NoRoute::Unknown) => return Err(error(StatusCode::NOT_FOUND, unknown_service(service))),
@@ -91,9 +94,9 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
         },
     };
     // From here on the request stays on this version, whatever happens to the route.
-    let answer = match admit(&services.access, &placement, service, &mut head.headers) {
-        Ok(()) => dispatch(&placement, service, path, &services.limits, head, body).await,
-        Err(refusal) => Err(refusal),
+    let answer = match refusal(&services.access, &placement, service, &mut head.headers) {
+        None => dispatch(&placement, service, path, &services.limits, head, body).await,
+        Some(refusal) => Err(refusal),
     };
     let version = &placement.version;
     let mut answer = answer.unwrap_or_else(|answer| {
@@ -115,14 +118,25 @@ async fn plan(routes: &Routes<Version>, service: &str) -> Result<Arc<Plan<Versio
     }
 }
 
-/// Refuses a request without a key of a service that asks for one. The key is the gateway's: a handler does not see it.
-fn admit(access: &Access, placement: &Placement, service: &str, headers: &mut HeaderMap) -> Result<(), Answer> {
+/// Whether `service` asks for a key, whatever the version that is asked says: an earlier one may have asked for none.
+async fn is_locked(services: &Services, service: &str) -> bool {
+    match plan(&services.routes, service).await {
+        Ok(plan) => plan.active.auth() == Auth::Key,
+        // What the active version says is not known, but keys were made for some purpose.
+        Err(_) => !services.access.keys(service).is_empty(),
+    }
+}
+
+/// The answer to a request without a key of a service that asks for one. The key is the gateway's: a handler does not see it.
+fn refusal(access: &Access, placement: &Placement, service: &str, headers: &mut HeaderMap) -> Option<Answer> {
     if placement.needs_key {
-        access.admits(service, headers).map_err(|stranger| refusal::of_service(service, stranger))?;
+        if let Err(stranger) = access.admits(service, headers) {
+            return Some(refusal::of_service(service, stranger));
+        }
         headers.remove(AUTHORIZATION);
         headers.remove(API_KEY);
     }
-    Ok(())
+    None
 }
 
 /// # Errors

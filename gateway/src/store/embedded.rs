@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -57,7 +58,8 @@ impl Embedded {
     /// # Errors
     /// A folder that another gateway uses, or that cannot be written.
     pub(crate) fn open(folder: &Path) -> Result<Embedded, StoreError> {
-        fs::create_dir_all(folder).map_err(at(folder))?;
+        // It holds notebooks, and machine code that is run as it is.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
         let metadata = Database::create(folder.join("metadata.redb")).map_err(|e| match e {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(folder.to_owned()),
             e => StoreError::Metadata(e.to_string()),
