@@ -66,6 +66,8 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            // Nothing moves that is about to be clicked.
+            "--force-prefers-reduced-motion",
             "--window-size=1280,900",
             &profile,
         ];
@@ -75,6 +77,10 @@ impl Browser {
         let base = format!("http://127.0.0.1:{port}/session");
         let session = browser.send(&base, &json!({"capabilities": {"alwaysMatch": wanted}}));
         browser.session = format!("{base}/{}", session["sessionId"].as_str().unwrap());
+        // What the page of a new tab asks for is no test's affair.
+        browser.open("about:blank");
+        browser.requested();
+        browser.console();
         Ok(browser)
     }
 

@@ -36,6 +36,6 @@ const change = (cell) =>
     lines(cell));
 
 const lines = (cell) =>
-  h("pre", { tabindex: "0", role: "region", "aria-label": "Lines" },
+  h("pre", { tabindex: "0", role: "group", "aria-label": "Lines" },
     h("code", {}, cell.lines.map((line) => h("span", { class: `line ${line.change}` },
       h("span", { class: "sign", "aria-label": WORDS[line.change] }, SIGNS[line.change]), line.text, "\n"))));

@@ -10,13 +10,13 @@ export const notebook = (cells) => h("div", { class: "notebook" }, cells.map(cel
 
 function cell({ kind, source, html, outputs = [] }) {
   if (kind === "markdown") return cleaned(html, { class: "cell markdown" });
-  const code = h("pre", { tabindex: "0", role: "region", "aria-label": "Code" },
+  const code = h("pre", { tabindex: "0", role: "group", "aria-label": "Code" },
     h("code", {}, kind === "code" ? highlighted(source) : source));
   return h("div", { class: ENDPOINT.test(source) ? "cell code served" : "cell code" }, code, outputs.map(output));
 }
 
 function output(output) {
   if (output.image) return h("img", { class: "output", src: output.image, alt: "Output of the cell" });
-  if (output.html) return cleaned(output.html, { class: "output scroll", tabindex: "0", role: "region", "aria-label": "Output" });
-  return h("pre", { class: "output", tabindex: "0", role: "region", "aria-label": "Output" }, output.text);
+  if (output.html) return cleaned(output.html, { class: "output scroll", tabindex: "0", role: "group", "aria-label": "Output" });
+  return h("pre", { class: "output", tabindex: "0", role: "group", "aria-label": "Output" }, output.text);
 }

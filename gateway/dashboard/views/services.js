@@ -10,7 +10,8 @@ import { head, table, toService, toVersion, when } from "./parts.js";
 export async function services({ signal }) {
   const { services } = await api("/v1/services", { signal });
   if (services.length === 0) {
-    return empty("No services yet", "Deploy a notebook: ", h("code", {}, "titan deploy house-price.ipynb"));
+    const hint = ["Deploy a notebook: ", h("code", {}, "titan deploy house-price.ipynb")];
+    return [h("h1", {}, "Services"), empty("No services yet", hint)];
   }
   const rows = services.map((service) => ({ service, traffic: new Traffic(), deployed: h("td", { class: "wide" }) }));
   // One service after the other, so that many services make no burst.

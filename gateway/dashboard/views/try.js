@@ -82,7 +82,7 @@ export const answer = (tried) => [
   h("p", {},
     h("span", { class: tried.status < 400 ? "tag active" : "tag failed" }, String(tried.status)), " ",
     h("span", { class: "quiet" }, `${tried.version} · ${milliseconds(tried.took_ms)} · ${bytes(tried.bytes)}`)),
-  h("pre", { tabindex: "0", role: "region", "aria-label": "Answer" }, h("code", {}, pretty(tried.body) ?? "(not text)")),
+  h("pre", { tabindex: "0", role: "group", "aria-label": "Answer" }, h("code", {}, pretty(tried.body) ?? "(not text)")),
   h("details", {}, h("summary", {}, "Headers"),
     h("dl", { class: "facts" }, tried.headers.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))),
 ];
