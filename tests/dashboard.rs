@@ -349,8 +349,8 @@ fn pictures() {
         page.browser.wait(name, ready);
         fs::write(folder.join(name).with_extension("png"), page.browser.screenshot()).unwrap();
     };
-    // Half a minute of it makes a line.
-    let live = "document.querySelectorAll('.spark .line')[0]?.getAttribute('d')?.split('L').length > 15";
+    // A few seconds of it make a line.
+    let live = "document.querySelectorAll('.spark .line')[0]?.getAttribute('d')?.split('L').length > 8";
     shot("dashboard", "#/house-price", "light", 1280, 800, live);
     load.finish();
     shot("dashboard-compare", "#/house-price/v1...v2", "dark", 1280, 1000, "document.querySelector('.line.added')");
