@@ -146,6 +146,37 @@ fn a_rollback_is_confirmed_first() {
 }
 
 #[test]
+fn a_canary_is_shown_and_ended() {
+    let Some(page) = Page::open() else { return };
+    let deploy = || page.gateway.run(&["deploy", "--canary", "50%", page.versions[0].bundle.to_str().unwrap()]);
+    deploy();
+    page.show("#/house-price");
+    page.browser.see("v3 is a canary: it answers 50 % of the requests.");
+    page.browser.click("Abort the trial");
+    page.browser.see("Abort the trial of v3?");
+    page.browser.click("Abort the trial");
+    page.browser.see("The trial ended: aborted.");
+    page.browser.see("v3 as a canary, was aborted by the operator");
+    assert_eq!(page.active(), "v2");
+    deploy();
+    page.show("#/house-price");
+    for _ in 0..40 {
+        assert_eq!(page.gateway.get("/house-price/loss").status, 200);
+    }
+    let requests = |version: &str| {
+        format!(
+            "[...document.querySelectorAll('[aria-label=Trial] tbody tr')].some((row) => row.cells[0].innerText === '{version}' && Number(row.cells[1].innerText) > 0)"
+        )
+    };
+    page.browser.wait("requests of both sides", &format!("{} && {}", requests("v2"), requests("v4")));
+    page.browser.click("Promote v4");
+    page.browser.see("Promote v4?");
+    page.browser.click("Promote v4");
+    page.browser.see("The trial ended: promoted.");
+    assert_eq!(page.active(), "v4");
+}
+
+#[test]
 fn two_versions_are_compared() {
     let Some(page) = Page::open() else { return };
     page.browser.click("Compare v1 and v2");

@@ -25,7 +25,7 @@ export async function service(name, context) {
       h("span", { class: "spring" }),
       previous && h("a", { class: "button", href: toCompare(name, previous, active) }, `Compare ${previous} and ${active}`),
       previous && rollbackButton(name, active, previous, context, "primary")),
-    trial(name, about, context),
+    trial(name, about, versions, context),
     section("Versions", table("Versions", [
       head("Version"), head("Deployed"), head("Size", "number wide"), head("Notebook", "wide"), head("Actions", "buttons"),
     ], [...versions].reverse().map((version) => row(name, version, active, context)))),

@@ -13,22 +13,23 @@ const WAYS = {
   shadow: () => "answers copies of the requests, which no client sees",
 };
 
-export function trial(service, about, context) {
-  if (!about.trial) return null;
-  const place = h("div", { class: "live" }, findings(about));
-  const ended = about.trial.ended;
+export function trial(service, { active, candidate }, versions, context) {
+  const last = versions.findLast((version) => version.trial);
+  if (!last) return null;
+  const { kind, ended } = last.trial;
   if (ended) {
-    return h("p", { class: "quiet" }, `The last ${about.trial.kind} was ${ended.outcome} by the ${ended.by}: ${ended.reason}`);
+    const text = `The last trial, ${last.version} as a ${kind}, was ${ended.outcome} by the ${ended.by}: ${ended.reason}`;
+    return h("p", { class: "quiet" }, text);
   }
+  const place = h("div", { class: "live" }, findings(last.trial, active, candidate));
   poll(async () => {
-    const now = await api(inService(service), { signal: context.signal });
-    if (now.candidate === about.candidate && now.active === about.active) fill(place, findings(now));
-    else context.again();
+    const { trial } = await api(inService(service, "versions", candidate), { signal: context.signal });
+    if (trial?.ended) context.again();
+    else fill(place, findings(trial, active, candidate));
   }, context.signal);
-  const { candidate, active } = about;
   return section("On trial",
     h("div", { class: "above" },
-      h("p", {}, h("b", {}, candidate), ` is a ${about.trial.kind}: it ${WAYS[about.trial.kind](about.trial)}.`),
+      h("p", {}, h("b", {}, candidate), ` is a ${kind}: it ${WAYS[kind](last.trial)}.`),
       h("div", { class: "buttons" },
         end(service, context, "promote", {
           title: `Promote ${candidate}?`,
@@ -57,8 +58,7 @@ function end(service, { again }, call, question, kind = "") {
   return h("button", { class: kind, onclick: run }, question.action);
 }
 
-function findings({ trial, active, candidate }) {
-  const { evidence, compared } = trial;
+function findings({ evidence, compared }, active, candidate) {
   if (evidence) return canary(evidence, active, candidate);
   if (compared) return shadow(compared, active, candidate);
   return h("p", { class: "quiet" }, "No requests yet.");
