@@ -39,7 +39,7 @@ const BUNDLE: &Difference = &Difference {
     status: 200,
 };
 const EXCEPTION: &Difference = &Difference {
-    why: "an exception is answered as JSON with its last line and its traceback, not as one line of text",
+    why: "an exception is answered as JSON: an error id, and with `debug: true` its last line and its traceback",
     parts: &[ContentType, Body],
     status: 500,
 };
@@ -569,8 +569,10 @@ fn compare(kernel_gateway: &Response, titan: &Response) -> BTreeSet<Part> {
 /// Serves the cells of `topics` both ways, and sends every request of theirs, in order.
 fn assert_conforms(setup: &str, topics: &[Topic]) {
     let folder = tempfile::tempdir().unwrap();
-    let cells: Vec<&str> =
-        [setup].into_iter().chain(topics.iter().flat_map(|topic| topic.cells.iter().copied())).collect();
+    let cells: Vec<&str> = ["'''yaml\ntitan: v1\ndebug: true\n'''", setup]
+        .into_iter()
+        .chain(topics.iter().flat_map(|topic| topic.cells.iter().copied()))
+        .collect();
     let mut notebook = notebook::notebook(&cells);
     notebook["metadata"] = json!({
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},

@@ -86,8 +86,9 @@ fn other_files_are_missed_with_a_hint_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path());
     let gateway = Gateway::start(&folder.path().join("store"));
+    let config = config("['data/*.csv']").replace("titan: v1", "titan: v1\ndebug: true");
     let cells = [
-        &config("['data/*.csv']"),
+        &config,
         "# GET /missing\nopen('data/labels.txt')",
         "# GET /write\nopen('data/numbers.csv', 'w')",
         "# GET /append\nopen('data/numbers.csv', 'r+')",

@@ -54,6 +54,8 @@ pub enum Command {
     Services(ServicesArgs),
     /// List the versions of a service
     Versions(VersionsArgs),
+    /// Show what a service's handlers print to stderr, and why requests failed
+    Logs(LogsArgs),
     /// Delete a service, or one version that is not active
     Delete(DeleteArgs),
     /// Delete old versions; those in use stay
@@ -98,6 +100,12 @@ pub struct GatewayArgs {
     /// Ask for a token on loopback too
     #[arg(long)]
     pub require_token: bool,
+    /// How the gateway's own log on stderr is written
+    #[arg(long, value_name = "FORMAT", env = "TITAN_LOG_FORMAT", default_value = "text", hide_env_values = true)]
+    pub log_format: LogFormat,
+    /// Where traces are sent by OTLP over HTTP; without it none are made
+    #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
+    pub otlp_endpoint: Option<String>,
     /// PEM file of the certificate of both listeners, followed by those that vouch for it; read again when it changes
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_certificate: Option<PathBuf>,
@@ -232,6 +240,15 @@ pub enum KeyCommand {
     },
 }
 
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// A line of text an event
+    Text,
+    /// A line of JSON an event
+    Json,
+}
+
 #[derive(Debug, Args)]
 pub struct CompileArgs {
     /// The .ipynb file
@@ -341,6 +358,26 @@ pub struct VersionsArgs {
     /// The service
     #[arg(value_parser = service_name)]
     pub service: String,
+    #[command(flatten)]
+    pub format: Format,
+    #[command(flatten)]
+    pub target: Target,
+}
+
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The service
+    #[arg(value_parser = service_name)]
+    pub service: String,
+    /// Stay, and show lines as they are written
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Only lines of this version
+    #[arg(long, value_name = "VERSION", value_parser = version_name)]
+    pub version: Option<String>,
+    /// How many of the last lines
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
+    pub lines: u32,
     #[command(flatten)]
     pub format: Format,
     #[command(flatten)]

@@ -27,6 +27,7 @@ struct File {
     #[serde(with = "Limits")]
     limits: titan_gateway::Limits,
     access: Access,
+    telemetry: Telemetry,
     tls: Tls,
     #[serde(with = "Cors")]
     cors: titan_gateway::cors::Cors,
@@ -44,6 +45,12 @@ struct Listen {
 struct Storage {
     data: Option<PathBuf>,
     cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Telemetry {
+    otlp_endpoint: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -148,7 +155,7 @@ impl File {
 
     /// Lays flags and environment variables, which clap has read alike, over the file.
     fn under(self, args: &GatewayArgs) -> anyhow::Result<Options> {
-        let File { listen, storage, limits, mut access, tls, cors } = self;
+        let File { listen, storage, limits, mut access, telemetry, tls, cors } = self;
         let data = args.data.clone().or(storage.data).map_or_else(default_data, Ok)?;
         let cache = args.cache.clone().or(storage.cache);
         access.trusted_keys.extend(args.trusted_keys.iter().cloned());
@@ -166,6 +173,7 @@ impl File {
             cache: cache.map_or_else(|| Options::default().cache, |cache| cache.join("engines")),
             limits,
             require_token: args.require_token || access.require_token,
+            otlp_endpoint: args.otlp_endpoint.clone().or(telemetry.otlp_endpoint),
             trusted_keys: access.trusted_keys,
             services_tls: files.clone().filter(|_| tls.listeners != Listeners::Admin),
             admin_tls: files.filter(|_| tls.listeners != Listeners::Services),

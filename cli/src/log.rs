@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use anyhow::anyhow;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::Command;
+use crate::args::{Command, GatewayArgs, LogFormat};
 
 const VARIABLE: &str = "TITAN_LOG";
 
@@ -21,10 +21,13 @@ pub fn start(command: &Command) -> anyhow::Result<()> {
     };
     let filter = EnvFilter::try_new(&filter)
         .map_err(|cause| anyhow!("{VARIABLE} is {filter:?} ({cause}): write a level or 'target=level', as in info"))?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    match command {
+        Command::Gateway(GatewayArgs { log_format: LogFormat::Json, .. }) => {
+            log.json().flatten_event(true).with_span_list(false).with_current_span(false).init();
+        }
+        _ => log.init(),
+    }
     Ok(())
 }

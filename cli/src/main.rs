@@ -17,6 +17,7 @@ mod key;
 mod keygen;
 mod log;
 mod login;
+mod logs;
 mod progress;
 mod prune;
 mod rollback;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Rollback(args) => rollback::run(&args),
         Command::Services(args) => services::run(&args),
         Command::Versions(args) => versions::run(&args),
+        Command::Logs(args) => logs::run(&args),
         Command::Delete(args) => delete::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Keygen(args) => keygen::run(&args),

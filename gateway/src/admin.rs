@@ -28,6 +28,7 @@ use crate::access::{Access, AccessError, refusal};
 use crate::calls::{self, Call, Found};
 use crate::control::{Control, ControlError};
 use crate::dashboard::{assets, changes, tried};
+use crate::health;
 use crate::incoming;
 use crate::loader::LoadError;
 use crate::logs::{self, Stream};
@@ -35,11 +36,12 @@ use crate::metrics::{self, Metrics};
 use crate::options::Limits;
 use crate::request;
 use crate::response::{self, Answer, error};
+use crate::route::Routes;
 use crate::store::StoreError;
+use crate::version::Version;
 
 /// Bytes of a body that is no bundle.
 const MAX_SMALL_BODY: u64 = 64 << 10;
-const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// The admin API of one gateway.
 pub(crate) struct Admin {
@@ -48,6 +50,7 @@ pub(crate) struct Admin {
     pub(crate) limits: Limits,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
+    pub(crate) routes: Arc<Routes<Version>>,
     pub(crate) metrics: Metrics,
     /// Turns true when the gateway is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -106,16 +109,6 @@ impl Admin {
         self.call(call, [first, second], caller, head, body).await
     }
 
-    fn ready(&self) -> Answer {
-        if *self.stopping.borrow() {
-            return error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping: send requests to another");
-        }
-        if self.control.loading() > 0 {
-            return error(StatusCode::SERVICE_UNAVAILABLE, "the gateway still loads services: ask again in a moment");
-        }
-        response::json(StatusCode::OK, &self.control.readiness())
-    }
-
     async fn logs(&self, service: &str, query: &str) -> Result<Streamed, Answer> {
         let query = logs::Query::parse(query).map_err(|wrong| error(StatusCode::BAD_REQUEST, wrong))?;
         let log = self.control.log(service).await.map_err(|problem| of_error(&problem))?;
@@ -157,8 +150,8 @@ impl Admin {
     ) -> Result<Streamed, Answer> {
         let control = &self.control;
         Ok(whole(match call {
-            Call::Alive => alive(),
-            Call::Ready => self.ready(),
+            Call::Alive => health::alive(),
+            Call::Ready => health::ready(&self.routes, &self.stopping),
             Call::Logs => return self.logs(first, head.uri.query().unwrap_or_default()).await,
             Call::Metrics => response::text(metrics::MEDIA_TYPE, self.metrics.text()),
             Call::Stats => of(control.stats(first).await),
@@ -262,10 +255,6 @@ impl Admin {
         let access = Arc::clone(&self.access);
         Ok(spawn_blocking(move || change(&access)).await.map_err(|_| ControlError::Stopping)??)
     }
-}
-
-fn alive() -> Answer {
-    response::text(PLAIN, "ok\n".into())
 }
 
 fn whole(answer: Answer) -> Streamed {

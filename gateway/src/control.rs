@@ -288,12 +288,6 @@ impl Control {
         Ok(self.logs.reader(name))
     }
 
-    /// Whether services answer.
-    pub(crate) fn readiness(&self) -> api::Readiness {
-        let (services, not_loaded) = self.routes.count();
-        api::Readiness { services, not_loaded }
-    }
-
     /// Makes a bundle, uploaded by `by`, the next version of `service`, whatever name it was compiled under: the active one, or
     /// one on trial beside it.
     ///

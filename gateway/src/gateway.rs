@@ -31,6 +31,7 @@ use crate::route::Routes;
 use crate::serve::{self, Services};
 use crate::store::{Embedded, Shared, StoreError};
 use crate::tls::{Tls, TlsError, TlsFiles};
+use crate::traces::Traces;
 use crate::version::Version;
 
 /// Connections that the system accepts before the gateway does.
@@ -49,6 +50,7 @@ pub struct Gateway {
     store: Arc<Shared>,
     routes: Arc<Routes<Version>>,
     counters: Counters,
+    traces: Traces,
     limits: Limits,
     cors: Option<Policy>,
     data: PathBuf,
@@ -86,6 +88,9 @@ pub enum StartError {
     /// The system refuses threads.
     #[error("the gateway cannot start its threads ({0}): raise the limit on processes (ulimit -u)")]
     Threads(io::Error),
+    /// The collector of traces cannot be addressed.
+    #[error("traces cannot be sent ({0}): write the collector's URL as http://127.0.0.1:4318")]
+    Traces(String),
     /// The process ends already.
     #[error("the gateway did not start because its process is stopping: start it again")]
     Stopping,
@@ -121,8 +126,9 @@ impl Gateway {
 
     /// `given` are sockets that other processes listen on too: for services, and for the admin API.
     async fn start_on(options: Options, given: [Option<std::net::TcpListener>; 2]) -> Result<Gateway, StartError> {
-        let Options { listen, admin, data, cache, limits, require_token, trusted_keys, services_tls, admin_tls, cors } =
-            options;
+        let Options { listen, admin, data, cache, limits, require_token, trusted_keys, .. } = options;
+        let Options { services_tls, admin_tls, cors, otlp_endpoint, .. } = options;
+        let traces = Traces::to(otlp_endpoint.as_deref()).map_err(StartError::Traces)?;
         let trust = trust(&trusted_keys)?;
         let cors = Policy::new(&cors)?;
         let exposed = !admin.ip().is_loopback();
@@ -180,6 +186,7 @@ impl Gateway {
             store,
             routes,
             counters,
+            traces,
             limits,
             cors,
             data,
@@ -216,7 +223,7 @@ impl Gateway {
     /// finish, for at most [`Limits::stop_timeout`].
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let Gateway { services, services_tls, admin, admin_address, admin_tls, .. } = self;
-        let Gateway { control, access, store, routes, counters, limits, cors, data, succeeds, .. } = self;
+        let Gateway { control, access, store, routes, counters, traces, limits, cors, data, succeeds, .. } = self;
         if let Some(succeeds) = succeeds {
             succeeds.ready().await;
         }
@@ -226,13 +233,22 @@ impl Gateway {
         let api = Arc::new(Admin {
             control: Arc::clone(&control),
             access: Arc::clone(&access),
+            routes: Arc::clone(&routes),
             metrics: Metrics::new(Arc::clone(&routes), counters.clone()),
             limits: limits.clone(),
             loopback: admin_address.ip().is_loopback(),
             stopping: stopped.clone(),
         });
-        let direct = Direct::new(Arc::clone(&control));
-        let shared = Arc::new(Services { routes, access, direct, counters, cors, limits: limits.clone() });
+        let shared = Arc::new(Services {
+            routes,
+            access,
+            direct: Direct::new(Arc::clone(&control)),
+            counters,
+            traces: traces.clone(),
+            stopping: stopped.clone(),
+            cors,
+            limits: limits.clone(),
+        });
         let to_services = move |request| {
             let shared = Arc::clone(&shared);
             async move { serve::answer(&shared, request).await }
@@ -260,6 +276,8 @@ impl Gateway {
                 let _ = stopping.send(true);
             }
         );
+        // What cannot be sent now is not worth more time.
+        let _ = spawn_blocking(move || traces.end()).await;
     }
 }
 

@@ -16,7 +16,9 @@
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `lanes` | long work apart from short work |
 //! | `meter`, `window`, `stats` | what is measured of a version, its last minute, and what the admin API says of both |
+//! | `health` | whether the gateway lives and takes requests |
 //! | `metrics`, `process` | metrics as Prometheus reads them: of the gateway's versions, and of its process |
+//! | `origin`, `traces` | the request that work is for, and what becomes of it, for a collector of traces |
 //! | `logs` | what handlers print to stderr, and why requests failed |
 //! | `loader` | from an upload or the store into memory |
 //! | [`restore`] | a backup becomes a data folder |
@@ -35,6 +37,7 @@ mod endpoints;
 mod evidence;
 pub mod gateway;
 mod handover;
+mod health;
 mod incoming;
 mod judge;
 mod lanes;
@@ -44,6 +47,7 @@ mod logs;
 mod meter;
 mod metrics;
 pub mod options;
+mod origin;
 mod pace;
 mod placement;
 mod pool;
@@ -58,6 +62,7 @@ mod stats;
 mod store;
 mod tally;
 pub mod tls;
+mod traces;
 mod trial;
 mod version;
 mod window;

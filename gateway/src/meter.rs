@@ -94,6 +94,12 @@ impl Meter {
         &self.endpoints
     }
 
+    /// An endpoint as it is reached: `POST /house-price/prediction`.
+    pub(crate) fn route(&self, service: &str, endpoint: usize) -> String {
+        let label = self.endpoints.get(endpoint).map_or("", |endpoint| endpoint.label.as_str());
+        label.replacen(' ', &format!(" /{service}"), 1)
+    }
+
     /// Answers to requests that no endpoint was there for.
     pub(crate) fn elsewhere(&self) -> &Statuses {
         &self.elsewhere
@@ -206,6 +212,7 @@ mod tests {
         second.refused(StatusCode::BAD_REQUEST);
         // As when the client has gone.
         drop(third);
+        assert_eq!(meter.route("demo", 1), "POST /demo/b");
         let snapshot = meter.window().snapshot(LENGTH);
         assert_eq!((meter.in_flight(), snapshot.requests, snapshot.errors), (0, 2, 1));
         let counted = |endpoint: usize| meter.endpoints()[endpoint].answers.counted().collect::<Vec<_>>();

@@ -30,6 +30,8 @@ pub struct Options {
     pub admin_tls: Option<TlsFiles>,
     /// Which web pages may call services.
     pub cors: Cors,
+    /// Where traces are sent by OTLP over HTTP: `http://127.0.0.1:4318`. Without it none are made.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// What clients may ask for.
@@ -73,6 +75,7 @@ impl Default for Options {
             services_tls: None,
             admin_tls: None,
             cors: Cors::default(),
+            otlp_endpoint: None,
         }
     }
 }

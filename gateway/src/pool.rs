@@ -16,8 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinError;
 
 use crate::lanes::{History, Lanes};
-
-use crate::logs::Origin;
+use crate::origin::Origin;
 
 /// The instances of one version.
 pub(crate) struct Pool {
@@ -106,7 +105,9 @@ impl Pool {
         request: String,
         limit: Duration,
     ) -> Result<Result<Response, Failure>, PoolError> {
+        let queue = origin.step("queue");
         let permit = self.permit().await?;
+        drop(queue);
         let idle = self.idle().pop();
         let instance = match idle {
             Some(instance) => instance,
@@ -128,19 +129,19 @@ impl Pool {
         request: String,
         limit: Duration,
     ) -> Result<Result<Result<Response, Failure>, PoolError>, JoinError> {
-        let used = lease.instance.cpu_time();
+        let (used, endpoint) = (lease.instance.cpu_time(), origin.endpoint);
         let pool = Arc::clone(&self);
         let call = async move {
             let mut lease = scopeguard::guard(lease, |lease| pool.take_back(lease));
-            let result = lease.instance.call(origin.endpoint, &request, limit).await;
+            let result = lease.instance.call(endpoint, &request, limit).await;
             lease.sound = result.is_ok();
             if matches!(result, Err(CallError::OutOfMemory { .. })) {
                 pool.clear();
             }
             Ok(result?)
         };
-        let call = Box::pin(origin.scope(call));
-        match self.histories.get(origin.endpoint) {
+        let call = Box::pin(origin.scope("handler", call));
+        match self.histories.get(endpoint) {
             Some(history) => self.lanes.run(history, &used, call).await,
             None => Ok(call.await),
         }

@@ -150,11 +150,18 @@ impl<V, T> Routes<V, T> {
         names
     }
 
-    /// How many services there are, and of how many the active version could not be loaded.
-    pub(crate) fn count(&self) -> (usize, usize) {
-        let loaded = self.0.iter().filter(|route| route.plan.load().is_some()).count();
-        let all = self.0.len();
-        (all, all.saturating_sub(loaded))
+    /// How many services there are, of how many the active version is still being loaded, and of how many it could not be.
+    pub(crate) fn count(&self) -> (usize, usize, usize) {
+        let mut count = (0, 0, 0);
+        for route in &self.0 {
+            count.0 += 1;
+            match route.plan.load().is_some() {
+                true => {}
+                false if *route.settled.borrow() => count.2 += 1,
+                false => count.1 += 1,
+            }
+        }
+        count
     }
 
     /// Every version of a service that is in memory, by number.
@@ -371,9 +378,9 @@ mod tests {
         assert_eq!(active(&routes), Err(NoRoute::Loading));
         routes.fail("a");
         assert_eq!(active(&routes), Err(NoRoute::NotLoaded));
-        assert_eq!((routes.services(), routes.count()), (vec!["a".to_owned()], (1, 1)));
+        assert_eq!((routes.services(), routes.count()), (vec!["a".to_owned()], (1, 0, 1)));
         switch(&routes, &[1]);
-        assert_eq!(routes.count(), (1, 0));
+        assert_eq!(routes.count(), (1, 0, 0));
         let request = active(&routes).unwrap();
         routes.remove("a");
         assert_eq!((active(&routes), *request), (Err(NoRoute::Unknown), 1));

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use titan_sdk::budget::Charge;
 use titan_sdk::manifest::Auth;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use tokio::task::block_in_place;
 
 use crate::access::{API_KEY, Access, refusal};
@@ -20,16 +21,18 @@ use crate::control::ControlError;
 use crate::cors::Policy;
 use crate::direct::Direct;
 use crate::endpoints::Match;
+use crate::health;
 use crate::incoming::{self, BodyProblem};
-use crate::logs::Origin;
 use crate::metrics::Counters;
 use crate::options::Limits;
+use crate::origin::Origin;
 use crate::placement::Placement;
 use crate::pool::PoolError;
 use crate::request;
 use crate::response::{self, Answer, error};
 use crate::route::{NoRoute, Plan, Routes};
 use crate::shadow::{Place, Seen, Shadow};
+use crate::traces::Traces;
 use crate::version::Version;
 
 /// Names the version that answered.
@@ -41,10 +44,15 @@ pub(crate) struct Services {
     pub(crate) access: Arc<Access>,
     pub(crate) direct: Arc<Direct>,
     pub(crate) counters: Counters,
+    pub(crate) traces: Traces,
+    /// Turns true when the gateway is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
     pub(crate) cors: Option<Policy>,
     pub(crate) limits: Limits,
 }
 
+/// The gateway's own paths. No service has this name, since names begin with a letter or a digit.
+const OWN: &str = "-";
 /// Bytes of a body from which on the time to read it, and the memory to hold it, are worth the trouble of sharing them out.
 const LONG_BODY: usize = 64 << 10;
 
@@ -73,6 +81,9 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
     let path = head.uri.path();
     let path = path.strip_prefix('/').unwrap_or(path);
     let (service, path) = path.find('/').map_or((path, "/"), |slash| path.split_at(slash));
+    if service == OWN {
+        return Err(own(services, path));
+    }
     let (service, placement) = match service.split_once('@') {
         Some((service, version)) => {
             let locked = is_locked(services, service).await;
@@ -95,7 +106,7 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
     };
     // From here on the request stays on this version, whatever happens to the route.
     let answer = match refusal(&services.access, &placement, service, &mut head.headers) {
-        None => dispatch(&placement, service, path, &services.limits, head, body).await,
+        None => dispatch(&placement, service, path, services, head, body).await,
         Some(refusal) => Err(refusal),
     };
     let version = &placement.version;
@@ -115,6 +126,15 @@ async fn plan(routes: &Routes<Version>, service: &str) -> Result<Arc<Plan<Versio
     match routes.plan(service) {
         Err(NoRoute::Loading) => routes.settled(service).await,
         plan => plan,
+    }
+}
+
+/// What the gateway says of itself to whoever watches over it, such as a load balancer.
+fn own(services: &Services, path: &str) -> Answer {
+    match path {
+        "/healthz" => health::alive(),
+        "/readyz" => health::ready(&services.routes, &services.stopping),
+        _ => error(StatusCode::NOT_FOUND, "the gateway's own paths are /-/healthz and /-/readyz: use one of them"),
     }
 }
 
@@ -145,7 +165,7 @@ async fn dispatch(
     placement: &Placement,
     service: &str,
     path: &str,
-    limits: &Limits,
+    services: &Services,
     head: &Parts,
     body: Incoming,
 ) -> Result<Answer, Answer> {
@@ -155,7 +175,7 @@ async fn dispatch(
     Err(match placement.version.find(&head.method, path) {
         Match::Endpoint { endpoint, parameters } => {
             let called = Called { placement, service, path, endpoint, parameters };
-            return Ok(called.answer(limits, head, body).await);
+            return Ok(called.answer(services, head, body).await);
         }
         Match::OtherMethods(allow) if head.method == Method::OPTIONS => response::options(allow),
         Match::OtherMethods(allow) => {
@@ -190,13 +210,20 @@ struct Called<'a> {
 type Copied<'a> = (&'a Shadow, Place, Bytes);
 
 impl<'a> Called<'a> {
-    async fn answer(&self, limits: &Limits, head: &Parts, body: Incoming) -> Answer {
-        let in_flight = self.version().meter().enter(self.endpoint);
-        let mut room = self.version().room();
-        let (request, copied) = match self.read(limits, head, body, &mut room).await {
+    async fn answer(&self, services: &Services, head: &Parts, body: Incoming) -> Answer {
+        let (version, endpoint) = (self.version(), self.endpoint);
+        let in_flight = version.meter().enter(endpoint);
+        let route = || version.meter().route(self.service, endpoint);
+        let traced = services.traces.begin(head, route, version.label().to_str().unwrap_or_default());
+        let (trace, traced_head) = traced.unzip();
+        let origin = Origin::new(endpoint, trace);
+        let mut room = version.room();
+        let seen_head = traced_head.as_ref().unwrap_or(head);
+        let (request, copied) = match self.read(&services.limits, seen_head, body, &mut room).await {
             Ok(request) => request,
             Err(answer) => {
                 in_flight.refused(answer.status());
+                origin.answered(answer.status());
                 // Too much for the version, which it says at once; all else is the client's fault.
                 if answer.status().is_server_error() {
                     self.placement.answered(Duration::ZERO, true);
@@ -205,7 +232,7 @@ impl<'a> Called<'a> {
             }
         };
         let start = Instant::now();
-        let (answer, seen) = match self.call(request, room).await {
+        let (answer, seen) = match self.call(&origin, request, room).await {
             Ok(answer) => {
                 let seen = copied.is_some().then(|| Seen::Answer(answer.clone()));
                 (answer, seen)
@@ -214,6 +241,7 @@ impl<'a> Called<'a> {
         };
         self.placement.answered(start.elapsed(), answer.status().is_server_error());
         in_flight.answered(start, answer.status());
+        origin.answered(answer.status());
         if let (Some((shadow, place, body)), Some(seen)) = (copied, seen) {
             shadow.copy(place, head, self.path, body, seen);
         }
@@ -250,9 +278,9 @@ impl<'a> Called<'a> {
         encoded.map(|request| (request, copied)).map_err(|problem| error(StatusCode::BAD_REQUEST, problem))
     }
 
-    async fn call(&self, request: String, mut room: Charge) -> Result<Answer, Failed> {
-        let (version, origin) = (self.version(), Origin::new(self.endpoint));
-        match version.call(origin, request).await {
+    async fn call(&self, origin: &Origin, request: String, mut room: Charge) -> Result<Answer, Failed> {
+        let version = self.version();
+        match version.call(origin.clone(), request).await {
             Ok(Ok(answer)) => {
                 // What a client is slow to take is still the version's.
                 let bytes = answer.body.len();
@@ -271,13 +299,14 @@ impl<'a> Called<'a> {
         }
     }
 
-    fn failed(&self, origin: Origin, problem: &PoolError) -> Failed {
+    fn failed(&self, origin: &Origin, problem: &PoolError) -> Failed {
         self.log(origin, &problem.to_string());
         response::of_error(problem, Some(origin.error_id())).into()
     }
 
     /// Why a request failed is for those who run the service; the gateway itself is well.
-    fn log(&self, origin: Origin, problem: &str) {
+    fn log(&self, origin: &Origin, problem: &str) {
+        origin.failed();
         let version = self.version();
         tracing::debug!(service = self.service, version = ?version.label(), "{problem}");
         version.log().error(origin, problem);

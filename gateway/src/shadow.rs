@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 
 use crate::endpoints::Match;
-use crate::logs::Origin;
+use crate::origin::Origin;
 use crate::request;
 use crate::response::{self, Answer};
 use crate::version::Version;
@@ -138,11 +138,11 @@ async fn ask(version: &Version, copy: &Copy) -> Seen {
         Ok(request) => request,
         Err(problem) => return Seen::Failure(problem.to_string()),
     };
-    let origin = Origin::new(endpoint);
-    match version.call(origin, request).await {
+    let origin = Origin::new(endpoint, None);
+    match version.call(origin.clone(), request).await {
         Ok(Ok(answer)) => Seen::Answer(response::of_handler(answer, None)),
         Ok(Err(failure)) => {
-            version.log().error(origin, &failure.traceback);
+            version.log().error(&origin, &failure.traceback);
             Seen::Failure(failure.error)
         }
         Err(problem) => Seen::Failure(problem.to_string()),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
+use opentelemetry::KeyValue;
 use titan_sdk::budget::{Budget, Charge};
 use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
 use titan_sdk::inference::Observer;
@@ -14,8 +15,9 @@ use titan_sdk::manifest::{Auth, Config};
 use crate::endpoints::{Endpoints, Match};
 use crate::lanes::Lanes;
 use crate::loader::{LoadError, Parts};
-use crate::logs::{Logs, Origin, VersionLog};
+use crate::logs::{Logs, VersionLog};
 use crate::meter::Meter;
+use crate::origin::{self, Origin};
 use crate::pace::CpuShare;
 use crate::pool::{Plan, Pool, PoolError};
 
@@ -167,7 +169,12 @@ fn stderr(log: &Arc<VersionLog>) -> LogSink {
 
 fn inferences(meter: &Arc<Meter>) -> Observer {
     let meter = Arc::clone(meter);
-    Arc::new(move |model, start| meter.inferred(model, start.elapsed()))
+    Arc::new(move |model, start| {
+        meter.inferred(model, start.elapsed());
+        if let Some(trace) = origin::current().and_then(|origin| origin.trace) {
+            trace.past("inference", start, KeyValue::new("titan.model", model.to_owned()));
+        }
+    })
 }
 
 fn label(number: u64) -> HeaderValue {

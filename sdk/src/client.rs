@@ -1,6 +1,7 @@
 //! A blocking client of the admin API, for commands and tests. It knows URLs and status codes, and nothing of what a
 //! bundle holds.
 
+use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -173,6 +174,25 @@ impl Client {
     /// See [`ClientError`]; an unknown service is `Refused` with 404.
     pub fn stats(&self, service: &str) -> Result<Stats, ClientError> {
         self.get(&format!("/v1/services/{service}/stats"))
+    }
+
+    /// The log of `service`: its last `lines` lines, of `version` only if one is named; and with `follow`, for as long as it is
+    /// read, those that come. Each line is a [`crate::api::LogLine`] in JSON.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; an unknown service is `Refused` with 404.
+    pub fn logs(
+        &self,
+        service: &str,
+        version: Option<&str>,
+        lines: u32,
+        follow: bool,
+    ) -> Result<impl BufRead + use<>, ClientError> {
+        let version = version.map(|version| format!("&version={version}")).unwrap_or_default();
+        let url = format!("{}/v1/services/{service}/logs?lines={lines}&follow={follow}{version}", self.base);
+        // Nobody knows when the next line comes.
+        let read = || self.shown(self.agent.get(&url)).config().timeout_global(None).build().call();
+        Ok(BufReader::new(self.answer(&url, read)?.into_body().into_reader()))
     }
 
     /// Uploads a bundle as the next version of `service`; on return it is durable and routed.

@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use titan_sdk::view::{Tried, Try};
 
 use crate::endpoints::Match;
-use crate::logs::Origin;
+use crate::origin::Origin;
 use crate::request;
 use crate::response::{self, Answer, error};
 use crate::version::Version;
@@ -56,11 +56,12 @@ async fn answer(version: &Version, service: &str, request: Request<Bytes>) -> An
         Ok(request) => request,
         Err(problem) => return error(StatusCode::BAD_REQUEST, problem),
     };
-    let origin = Origin::new(endpoint);
+    let origin = Origin::new(endpoint, None);
+    let error_id = origin.error_id();
     match version.call(origin, request).await {
         Ok(Ok(answer)) => response::of_handler(answer, None),
         // Whoever may deploy may see it.
-        Ok(Err(failure)) => response::of_failure(service, &failure, origin.error_id(), true),
+        Ok(Err(failure)) => response::of_failure(service, &failure, error_id, true),
         Err(problem) => response::of_error(&problem, None),
     }
 }

@@ -6,12 +6,10 @@
 
 mod allowance;
 mod file;
-mod origin;
 mod query;
 mod stream;
 
 pub(crate) use file::Reader;
-pub(crate) use origin::Origin;
 pub(crate) use query::Query;
 pub(crate) use stream::Stream;
 
@@ -26,9 +24,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use dashmap::DashMap;
 use titan_sdk::api::{LogKind, LogLine};
 
+use crate::origin::{Origin, current};
+
 use allowance::Allowance;
 use file::LogFile;
-use origin::current;
 
 /// The Content-Type of a log: lines of JSON.
 pub(crate) const MEDIA_TYPE: &str = "application/x-ndjson";
@@ -113,12 +112,12 @@ impl VersionLog {
         let text = String::from_utf8_lossy(bytes);
         let origin = current();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            self.line(LogKind::Stderr, origin, line);
+            self.line(LogKind::Stderr, origin.as_ref(), line);
         }
     }
 
     /// Why a request failed, in any number of lines.
-    pub(crate) fn error(&self, origin: Origin, text: &str) {
+    pub(crate) fn error(&self, origin: &Origin, text: &str) {
         self.line(LogKind::Error, Some(origin), text.trim_end());
     }
 
@@ -127,7 +126,7 @@ impl VersionLog {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    fn line(&self, kind: LogKind, origin: Option<Origin>, text: &str) {
+    fn line(&self, kind: LogKind, origin: Option<&Origin>, text: &str) {
         if !self.allowance.take(text.len().min(MAX_LINE), Instant::now()) {
             return self.drop_line();
         }
@@ -139,13 +138,13 @@ impl VersionLog {
         self.send(self.entry(kind, origin, clipped(text).to_owned()), 1);
     }
 
-    fn entry(&self, kind: LogKind, origin: Option<Origin>, text: String) -> LogLine {
+    fn entry(&self, kind: LogKind, origin: Option<&Origin>, text: String) -> LogLine {
         let endpoint = origin.and_then(|origin| self.endpoints.get(origin.endpoint));
         LogLine {
             time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64),
             version: self.version.clone(),
             endpoint: endpoint.cloned(),
-            error_id: origin.map(|origin| origin.error_id()),
+            error_id: origin.map(Origin::error_id),
             kind,
             text,
         }
@@ -191,11 +190,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let logs = Logs::start(folder.path().join("logs")).unwrap();
         let log = logs.of_version("a", "v1".into(), ["GET /x".to_owned()].into());
-        let origin = Origin::new(0);
+        let origin = Origin::new(0, None);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(origin.scope(async { log.stderr(b"one\n\ntwo\xff\n") }));
+        runtime.block_on(origin.clone().scope("handler", async { log.stderr(b"one\n\ntwo\xff\n") }));
         log.stderr(b"outside");
-        log.error(origin, "Traceback:\n  ValueError\n");
+        log.error(&origin, "Traceback:\n  ValueError\n");
         let flood = vec![b'x'; 2 * MAX_LINE];
         (0..1000).for_each(|_| log.stderr(&flood));
         assert!(log.dropped() > 900, "{}", log.dropped());
