@@ -37,8 +37,8 @@ pub fn forget(args: &LogoutArgs) -> anyhow::Result<()> {
 /// The token: from a prompt that does not show it, or the first line of standard input. Never from the command line, which
 /// every user of a machine can read.
 fn ask(url: &str) -> anyhow::Result<String> {
-    let token = if io::stdin().is_terminal() {
-        let terminal = Term::stderr();
+    let terminal = Term::stderr();
+    let token = if io::stdin().is_terminal() && terminal.is_term() {
         terminal.write_str(&format!("Token for {url}: "))?;
         terminal.read_secure_line()
     } else {

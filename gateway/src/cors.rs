@@ -134,6 +134,7 @@ fn origin(text: &str) -> Result<HeaderValue, CorsError> {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::response::error;
@@ -210,5 +211,14 @@ mod tests {
         let cors = Cors { allowed_origins: vec!["*".into()], allowed_headers: vec!["a b".into()], ..Cors::default() };
         assert!(Policy::new(&cors).err().unwrap().to_string().contains("\"a b\""));
         assert!(Policy::new(&Cors::default()).unwrap().is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_origin_is_taken_or_refused(text in "\\PC{0,40}", port: u16) {
+            let _ = origin(&text);
+            let _ = origin(&format!("https://{text}"));
+            prop_assert_eq!(origin(&format!("https://App.example:{port}")).unwrap(), format!("https://app.example:{port}"));
+        }
     }
 }

@@ -19,6 +19,7 @@ use titan_sdk::bundle::{Bundle, part};
 use titan_sdk::client::{Client, ClientError, Credentials};
 use titan_sdk::manifest::{Auth, Config};
 use titan_sdk::signature::PrivateKey;
+use titan_sdk::trial::{Canary, Kind, Sticky};
 
 /// A gateway that asks for tokens, and its first token.
 fn guarded(data: &Path) -> (Gateway, String) {
@@ -233,6 +234,43 @@ fn keys_are_a_service_s_own_and_go_with_it() {
     gateway.deploy(locked());
     assert_eq!((ask("/demo/created"), gateway.client.keys("demo").unwrap().len()), (401, 0));
     assert_eq!(gateway.client.keys("other").unwrap().len(), 1);
+}
+
+#[test]
+fn no_other_version_is_a_way_around_the_key() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path());
+    gateway.deploy(small());
+    gateway.deploy(locked());
+    let ask = |path: &str, key: &str| {
+        let answer = send(gateway.services, "GET", path, &[("x-api-key", key)], b"");
+        (answer.status, answer.header("titan-version").map(ToOwned::to_owned))
+    };
+    let key = gateway.client.create_key("demo", "app").unwrap().secret;
+    // Versions that ask for none: an earlier one by its name, and a canary.
+    for path in ["/demo/created", "/demo@v1/created", "/demo@v2/created", "/demo@v9/created"] {
+        assert_eq!(ask(path, "").0, 401, "{path}");
+    }
+    assert_eq!(ask("/demo@v1/created", &key), (201, Some("v1".into())));
+    let canary = Canary {
+        share: 0.5,
+        sticky: Sticky::None,
+        max_error_increase: 0.9,
+        max_latency_increase: 100.0,
+        window_ms: 600_000,
+        promote_after_ms: None,
+    };
+    gateway.client.try_out("demo", &packed(&bundle(small())), &Kind::Canary(canary)).unwrap();
+    for (key, status) in [("", 401), (key.as_str(), 201)] {
+        let answers: Vec<_> = (0..100).map(|_| ask("/demo/created", key)).collect();
+        assert!(answers.iter().all(|answer| answer.0 == status), "{answers:?}");
+        for version in ["v2", "v3"] {
+            assert!(answers.iter().any(|answer| answer.1.as_deref() == Some(version)), "{version}");
+        }
+    }
+    gateway.client.promote("demo").unwrap();
+    assert_eq!(ask("/demo/created", "").0, 201, "the active version is open");
+    assert_eq!(ask("/demo@v2/created", "").0, 401, "the one that was named is not");
 }
 
 #[test]

@@ -193,6 +193,7 @@ fn message(manifest: &str) -> String {
 mod tests {
     use super::*;
     use crate::manifest::tests::sample;
+    use proptest::prelude::*;
 
     fn signed(key: &PrivateKey) -> Signed {
         key.sign(serde_json::to_string_pretty(&sample()).unwrap())
@@ -264,5 +265,23 @@ mod tests {
         let mut relabelled = good.clone();
         relabelled.signature.key = other.public().id();
         assert!(matches!(trust.check(&sample(), Some(&relabelled)), Err(SignatureError::Altered(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_signature_is_judged(key in "\\PC{0,70}", ed25519 in "[0-9a-f]{0,130}", manifest in "\\PC{0,40}") {
+            let trusted = PrivateKey::generate().unwrap().public();
+            for key in [trusted.id(), key] {
+                let signed = Signed { manifest: manifest.clone(), signature: Signature { key, ed25519: ed25519.clone() } };
+                prop_assert!(Trust::new(vec![trusted.clone()]).check(&sample(), Some(&signed)).is_err());
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_key_or_none(text in "\\PC{0,100}") {
+            let pem = |label: &str| format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+            prop_assert!(PrivateKey::from_pem(&pem("PRIVATE KEY")).is_err());
+            prop_assert!(PublicKey::from_pem(&pem("PUBLIC KEY")).is_err());
+        }
     }
 }

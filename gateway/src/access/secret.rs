@@ -56,6 +56,9 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -81,5 +84,17 @@ mod tests {
             assert_eq!(read(value), None, "{value:?}");
         }
         assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_header_is_read(value: Vec<u8>, secret in "[!-~]{1,80}") {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                bearer(&HeaderMap::from_iter([(AUTHORIZATION, value)]));
+            }
+            let value = HeaderValue::try_from(format!("Bearer {secret}")).unwrap();
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+            prop_assert_eq!(bearer(&headers), Some(secret.as_bytes()));
+        }
     }
 }
