@@ -60,6 +60,8 @@ pub enum Command {
     Delete(DeleteArgs),
     /// Delete old versions; those in use stay
     Prune(PruneArgs),
+    /// Check whether this host is fit for a gateway, and say what to mend
+    Doctor(DoctorArgs),
     /// Make a pair of keys to sign bundles with
     Keygen(KeygenArgs),
     /// Keep a token for a gateway; it is read from a prompt or standard input
@@ -72,6 +74,10 @@ pub enum Command {
     /// API keys of a service
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Print a shell's completions of this command line
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 #[derive(Debug, Args)]
@@ -79,6 +85,16 @@ pub enum Command {
 pub struct GatewayArgs {
     #[command(subcommand)]
     pub command: Option<GatewayCommand>,
+    #[command(flatten)]
+    pub setup: Setup,
+    /// Replace the gateway that runs on the same data folder without failing a request; start as usual where none runs
+    #[arg(long)]
+    pub takeover: bool,
+}
+
+/// Where a gateway is, and what it may do.
+#[derive(Debug, Args)]
+pub struct Setup {
     /// The configuration file; flags and environment variables win over it
     #[arg(long, value_name = "FILE", env = "TITAN_CONFIG", hide_env_values = true)]
     pub config: Option<PathBuf>,
@@ -91,9 +107,6 @@ pub struct GatewayArgs {
     /// Where versions and routes are kept [default: titan in the user's data folder]
     #[arg(long, value_name = "DIR", env = "TITAN_DATA", hide_env_values = true)]
     pub data: Option<PathBuf>,
-    /// Replace the gateway that runs on the same data folder without failing a request; start as usual where none runs
-    #[arg(long)]
-    pub takeover: bool,
     /// Where compiled engines are kept [default: titan in the user's cache folder]
     #[arg(long, value_name = "DIR", env = "TITAN_CACHE", hide_env_values = true)]
     pub cache: Option<PathBuf>,
@@ -408,6 +421,27 @@ pub struct PruneArgs {
     pub target: Target,
 }
 
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub setup: Setup,
+    #[command(flatten)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder to write titan.1, titan-deploy.1, ... to
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
 /// What replaces the notebook's own words.
 #[derive(Debug, Args)]
 pub struct Overrides {
@@ -459,7 +493,7 @@ pub fn read_ca(file: Option<&Path>) -> anyhow::Result<Option<String>> {
 /// How a list is printed.
 #[derive(Debug, Args)]
 pub struct Format {
-    /// Print the admin API's JSON instead of a table
+    /// Print JSON instead of a table
     #[arg(long)]
     pub json: bool,
 }

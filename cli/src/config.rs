@@ -15,7 +15,7 @@ use serde::Deserialize;
 use titan_gateway::Options;
 use titan_gateway::tls::TlsFiles;
 
-use crate::args::GatewayArgs;
+use crate::args::Setup;
 use crate::units;
 
 /// The file.
@@ -124,7 +124,7 @@ impl Default for Listen {
 ///
 /// # Errors
 /// A file that cannot be read or is wrong; its error names file, line and key.
-pub fn options(args: &GatewayArgs) -> anyhow::Result<Options> {
+pub fn options(args: &Setup) -> anyhow::Result<Options> {
     let file = args.config.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
     file.under(args)
 }
@@ -154,7 +154,7 @@ impl File {
     }
 
     /// Lays flags and environment variables, which clap has read alike, over the file.
-    fn under(self, args: &GatewayArgs) -> anyhow::Result<Options> {
+    fn under(self, args: &Setup) -> anyhow::Result<Options> {
         let File { listen, storage, limits, mut access, telemetry, tls, cors } = self;
         let data = args.data.clone().or(storage.data).map_or_else(default_data, Ok)?;
         let cache = args.cache.clone().or(storage.cache);
@@ -210,11 +210,11 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../packaging/titan.toml");
 
-    fn args(arguments: &[&str]) -> GatewayArgs {
+    fn args(arguments: &[&str]) -> Setup {
         let arguments =
             ["titan", "gateway", "--data", "d", "--cache", "c"].into_iter().chain(arguments.iter().copied());
         match Cli::parse_from(arguments).command {
-            Command::Gateway(args) => args,
+            Command::Gateway(args) => args.setup,
             other => panic!("{other:?}"),
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use titan_gateway::{Gateway, Options};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -19,10 +20,19 @@ use crate::signals::Stop;
 const TAKEOVER: &str = "--takeover";
 
 pub fn run(args: GatewayArgs) -> anyhow::Result<()> {
-    let options = config::options(&args)?;
+    let options = config::options(&args.setup)?;
+    allow_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| anyhow!("the gateway's threads do not start ({cause}): check ulimit -a"))?;
     runtime.block_on(serve(options, args.takeover))
+}
+
+/// Every connection takes a file descriptor. The soft limit is low for the sake of old programs; the hard one is what counts.
+fn allow_files() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!("the limit of open files cannot be raised ({error}): see 'titan doctor'");
+    }
 }
 
 async fn serve(options: Options, takeover: bool) -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ mod credentials;
 mod delete;
 mod deploy;
 mod deployer;
+mod doctor;
 mod exit;
 mod gateway;
 mod key;
@@ -18,6 +19,7 @@ mod keygen;
 mod log;
 mod login;
 mod logs;
+mod manual;
 mod progress;
 mod prune;
 mod rollback;
@@ -57,6 +59,9 @@ fn main() -> ExitCode {
         Command::Logout(args) => login::forget(&args),
         Command::Token(command) => token::run(&command),
         Command::Key(command) => key::run(&command),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Completions(args) => manual::completions(&args),
+        Command::Man(args) => manual::man(&args),
     });
     exit::code(done)
 }

@@ -20,6 +20,7 @@ use crate::admin::Admin;
 use crate::control::{Control, ControlError};
 use crate::cors::{CorsError, Policy};
 use crate::direct::Direct;
+pub use crate::handover::SOCKET as HANDOVER_SOCKET;
 use crate::handover::{Predecessor, Successor};
 use crate::lanes::Lanes;
 use crate::listener;

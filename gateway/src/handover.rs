@@ -33,7 +33,8 @@ use tokio::time::sleep;
 use crate::control::Control;
 use crate::store::{Embedded, Shared, StoreError};
 
-const SOCKET: &str = "handover.sock";
+/// The Unix socket in the data folder at which a running gateway can be taken over.
+pub const SOCKET: &str = "handover.sock";
 /// A successor that speaks otherwise is refused.
 const HELLO: &[u8] = b"titan handover 1\n";
 const SOCKETS: &[u8] = b"sockets\n";

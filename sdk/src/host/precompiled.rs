@@ -45,7 +45,8 @@ pub(super) fn component<B: AsRef<[u8]>>(
     unsafe { Component::deserialize_file(engine, &path) }
 }
 
-fn path(engine: &Engine, folder: &Path, name: &str) -> PathBuf {
+/// Where the compiled form of `name` is kept.
+pub(super) fn path(engine: &Engine, folder: &Path, name: &str) -> PathBuf {
     let mut settings = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut settings);
     folder.join(format!("{name}-{:016x}.cwasm", settings.finish()))

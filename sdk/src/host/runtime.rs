@@ -88,6 +88,11 @@ impl Runtime {
         self.core(engine).map(drop)
     }
 
+    /// Whether the cache has this engine compiled, so that [`Runtime::ready`] takes milliseconds.
+    pub fn has(&self, engine: &engine::Engine) -> bool {
+        precompiled::path(&self.engine, &self.cache, engine.digest()).exists()
+    }
+
     fn core(&self, engine: &engine::Engine) -> Result<Module, HostError> {
         let index = ENGINES.iter().position(|known| known.digest() == engine.digest()).unwrap_or_default();
         // Held while it compiles, so that nobody else compiles it too.
