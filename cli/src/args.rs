@@ -90,6 +90,9 @@ pub struct GatewayArgs {
     /// Replace the gateway that runs on the same data folder without failing a request; start as usual where none runs
     #[arg(long)]
     pub takeover: bool,
+    /// How the gateway's own log on stderr is written
+    #[arg(long, value_name = "FORMAT", env = "TITAN_LOG_FORMAT", default_value = "text", hide_env_values = true)]
+    pub log_format: LogFormat,
 }
 
 /// Where a gateway is, and what it may do.
@@ -113,9 +116,6 @@ pub struct Setup {
     /// Ask for a token on loopback too
     #[arg(long)]
     pub require_token: bool,
-    /// How the gateway's own log on stderr is written
-    #[arg(long, value_name = "FORMAT", env = "TITAN_LOG_FORMAT", default_value = "text", hide_env_values = true)]
-    pub log_format: LogFormat,
     /// Where traces are sent by OTLP over HTTP; without it none are made
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
     pub otlp_endpoint: Option<String>,
