@@ -46,6 +46,19 @@ pub(crate) enum PoolError {
     /// No instance could be made, or its call did not end.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The same of a kernel, which is replaced by one as it was deployed.
+    #[error("{0}; the kernel begins anew: what requests have changed since the deploy is lost")]
+    Kernel(CallError),
+}
+
+impl PoolError {
+    /// Why the call did not end, if it began.
+    pub(crate) fn call(&self) -> Option<&CallError> {
+        match self {
+            PoolError::Busy(_) => None,
+            PoolError::Call(error) | PoolError::Kernel(error) => Some(error),
+        }
+    }
 }
 
 /// How a version's instances are made and how many there may be.
@@ -138,7 +151,8 @@ impl Pool {
             if matches!(result, Err(CallError::OutOfMemory { .. })) {
                 pool.clear();
             }
-            Ok(result?)
+            let lost = if pool.state == State::Kernel { PoolError::Kernel } else { PoolError::Call };
+            result.map_err(lost)
         };
         let call = Box::pin(origin.scope("handler", call));
         match self.histories.get(endpoint) {
@@ -237,5 +251,74 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use titan_sdk::engine::ENGINES;
+    use titan_sdk::host::{Runtime, RuntimeOptions};
+    use titan_sdk::manifest::Endpoint;
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// A kernel whose endpoint answers how many times it was asked.
+    async fn kernel(max_waiting: usize) -> Arc<Pool> {
+        let lift = "(func $count (type $endpoint) (canon lift (core func $instance \"count\") (memory (core memory $instance \"memory\"))
+            (realloc (core func $instance \"realloc\")) (post-return (core func $instance \"reset\")))) (export \"get-count\" (func $count))";
+        let text = include_str!("../tests/support/versions.wat").replace("PAGES", "1").replace("ENDPOINTS", lift);
+        let endpoint =
+            Endpoint { name: "get-count".into(), method: "GET".into(), path: "/count".into(), example: None };
+        let options = RuntimeOptions { max_instances: 2, ..RuntimeOptions::default() };
+        let runtime = Runtime::new(&options).unwrap();
+        let program = runtime.load_bytes(&ENGINES[0], &wat::parse_str(text).unwrap(), &[endpoint]).unwrap();
+        let limits = Limits::unlimited();
+        let weights = limits.budget.charge(0).unwrap();
+        let lanes = Arc::new(Lanes::new().unwrap());
+        let plan = Plan { program, limits, weights, state: State::Kernel, cores: 4, max_waiting, lanes, endpoints: 1 };
+        Pool::new(plan).await.unwrap()
+    }
+
+    #[test]
+    fn a_kernel_answers_in_the_order_of_arrival_and_turns_away_whom_it_has_no_place_for() {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        executor.block_on(async {
+            let pool = kernel(4).await;
+            let call = || {
+                let pool = Arc::clone(&pool);
+                tokio::spawn(async move { pool.call(Origin::new(0), "{}".into(), LIMIT).await })
+            };
+            // As a request that is being answered has it.
+            let turn = Arc::clone(&pool.permits).acquire_owned().await.unwrap();
+            let mut calls = Vec::new();
+            for number in 1..=4 {
+                calls.push(call());
+                while pool.waiting.load(Ordering::Relaxed) < number {
+                    yield_now().await;
+                }
+            }
+            assert!(matches!(call().await.unwrap(), Err(PoolError::Busy(4))));
+            // A client that leaves gives its place to another, behind those who wait already.
+            calls.remove(1).abort();
+            while pool.waiting.load(Ordering::Relaxed) > 3 {
+                yield_now().await;
+            }
+            calls.push(call());
+            while pool.waiting.load(Ordering::Relaxed) < 4 {
+                yield_now().await;
+            }
+            drop(turn);
+            let mut counts = Vec::new();
+            for call in calls {
+                counts.extend(call.await.unwrap().unwrap().unwrap().body);
+            }
+            assert_eq!(counts, b"1234");
+            assert_eq!(pool.waiting.load(Ordering::Relaxed), 0);
+        });
     }
 }

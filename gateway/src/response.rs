@@ -106,11 +106,11 @@ pub(crate) fn of_failure(service: &str, failure: &Failure, error_id: String, deb
 
 /// A request without an answer. `error_id` is what the service's log has it under.
 pub(crate) fn of_error(problem: &PoolError, error_id: Option<String>) -> Answer {
-    let status = match problem {
-        PoolError::Busy(_) | PoolError::Call(CallError::Full) => StatusCode::SERVICE_UNAVAILABLE,
-        PoolError::Call(CallError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
-        PoolError::Call(CallError::OutOfMemory { .. }) => StatusCode::INSUFFICIENT_STORAGE,
-        PoolError::Call(CallError::Trap(_)) => StatusCode::INTERNAL_SERVER_ERROR,
+    let status = match problem.call() {
+        None | Some(CallError::Full) => StatusCode::SERVICE_UNAVAILABLE,
+        Some(CallError::Timeout) => StatusCode::GATEWAY_TIMEOUT,
+        Some(CallError::OutOfMemory { .. }) => StatusCode::INSUFFICIENT_STORAGE,
+        Some(CallError::Trap(_)) => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut answer = json(status, &ErrorBody { error: problem.to_string(), error_id });
     if status == StatusCode::SERVICE_UNAVAILABLE {

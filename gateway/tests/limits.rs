@@ -68,6 +68,23 @@ fn a_kernel_answers_one_request_at_a_time() {
 }
 
 #[test]
+fn a_kernel_that_loses_its_state_says_so() {
+    let data = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(data.path());
+    gateway.deploy(Config { state: State::Kernel, ..small() });
+    for (path, text) in [("/demo/trap", "unreachable"), ("/demo/spin", "timeout"), ("/demo/hoard", "memory")] {
+        assert_eq!(gateway.get("/demo/count").body, "1");
+        assert_eq!(gateway.get("/demo/count").body, "2");
+        let error = gateway.get(path).json()["error"].as_str().unwrap().to_owned();
+        let lost = "the kernel begins anew: what requests have changed since the deploy is lost";
+        assert!(error.contains(text) && error.contains(lost), "{error}");
+    }
+    gateway.deploy(small());
+    let error = gateway.get("/demo/trap").json()["error"].as_str().unwrap().to_owned();
+    assert!(!error.contains("kernel"), "others keep no state: {error}");
+}
+
+#[test]
 fn a_kernel_keeps_its_state_when_a_client_leaves() {
     let data = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(data.path());
