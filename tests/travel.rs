@@ -503,3 +503,28 @@ fn what_cannot_travel_is_named() {
         }
     }
 }
+
+#[test]
+fn settings_of_libraries_and_the_environment() {
+    let cell = "import decimal, os\nimport numpy as np, pandas as pd\n\
+                np.set_printoptions(precision=2, formatter={'int': lambda n: f'<{n}>'})\n\
+                pd.set_option('display.float_format', '{:.1f}'.format)\npd.options.display.max_rows = 4\n\
+                decimal.getcontext().prec = 6\nos.environ['TITAN_MODE'] = 'quick'";
+    assert_answers(
+        &[
+            "'''yaml\ntitan: v1\nimage: scikit-learn\n'''",
+            cell,
+            "# GET /numpy\nprint(np.array([1 / 3, 2.0]), np.arange(2))",
+            "# GET /pandas\nprint(pd.DataFrame({'a': np.arange(9) / 3}))",
+            "# GET /decimal\nprint(decimal.Decimal(1) / 3)",
+            "# GET /environment\nprint(os.environ['TITAN_MODE'])",
+        ],
+        &[],
+        &[
+            ("/numpy", "[0.33 2.  ] [<0> <1>]\n"),
+            ("/pandas", "     a\n0  0.0\n1  0.3\n..  ..\n7  2.3\n8  2.7\n\n[9 rows x 1 columns]\n"),
+            ("/decimal", "0.333333\n"),
+            ("/environment", "quick\n"),
+        ],
+    );
+}

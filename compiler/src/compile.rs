@@ -2,16 +2,13 @@
 //!
 //! This module knows the order of the steps and what flows between them; how each is done is its own module's affair.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
 use titan_sdk::bundle::{Bundle, part};
 use titan_sdk::engine::{ENGINES, Engine};
-use titan_sdk::inference::Graph;
 use titan_sdk::manifest::{Config, FORMAT, Manifest, Model, State};
 
 use crate::component::Role;
@@ -19,6 +16,7 @@ use crate::environment;
 use crate::error::CompileError;
 use crate::freeze::{self, Captured, Frozen, FrozenModel, StateChoice};
 use crate::interrupt::Interrupt;
+use crate::models;
 use crate::notebook::Notebook;
 use crate::options::Options;
 use crate::parity::{self, Subject};
@@ -55,16 +53,17 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     // The smallest engine does for most notebooks; which one it takes is known when it has run.
     let mut booting = (&ENGINES[0], boot(&ENGINES[0], options.cache.clone())?);
     let Frozen { engine, state, models, choice, answers, captured, python } =
-        freeze::freeze(&notebook, &environment, &options.interrupt, &mut clock)?;
+        freeze::freeze(&notebook, &environment, options.verify, &options.interrupt, &mut clock)?;
 
     clock.begin(Stage::Heap);
-    let graphs = load(&models)?;
+    let graphs = models::load(&models, options.verify.then_some(notebook.settings.config.memory))?;
     if engine.name != booting.0.name {
         booting = (engine, boot(engine, options.cache.clone())?);
     }
     let snapshotter = booted(&booting.1, &options.interrupt, progress)?;
     let memory = notebook.settings.config.memory;
-    let heap = snapshotter.freeze(&state, graphs.clone(), memory, &options.interrupt)?;
+    let heap = snapshotter.freeze(&state, graphs.clone(), memory, &options.interrupt);
+    let heap = heap.map_err(|error| with_largest(error, &captured, &notebook))?;
 
     clock.begin(Stage::Component);
     options.interrupt.check()?;
@@ -123,13 +122,15 @@ fn settled(own: Option<State>, by_code: StateChoice) -> StateChoice {
     StateChoice { mode, why }
 }
 
-/// Loads every model the way a gateway does, so that one it cannot serve fails here and not at the first request.
-fn load(models: &[FrozenModel]) -> Result<HashMap<String, Arc<Graph>>, CompileError> {
-    let load = |model: &FrozenModel| match Graph::load(&model.onnx) {
-        Ok(graph) => Ok((model.name.clone(), Arc::new(graph))),
-        Err(error) => Err(CompileError::Model { model: model.name.clone(), cause: error.to_string() }),
-    };
-    models.iter().map(load).collect()
+/// Names what takes most of the memory, if that is what is short.
+fn with_largest(error: SnapshotError, captured: &[Captured], notebook: &Notebook) -> SnapshotError {
+    let SnapshotError::OutOfMemory { limit, .. } = error else { return error };
+    let largest = captured.iter().max_by_key(|variable| variable.bytes).map(|variable| {
+        let endpoint = notebook.endpoints.iter().find(|endpoint| endpoint.name == variable.endpoint);
+        let user = endpoint.map(|e| format!(", which {} {} uses", e.method, e.path)).unwrap_or_default();
+        format!(", of which variable {}{user}, takes {} bytes", variable.name, variable.bytes)
+    });
+    SnapshotError::OutOfMemory { limit, largest: largest.unwrap_or_default() }
 }
 
 type Booting = Receiver<Result<Snapshotter, SnapshotError>>;

@@ -137,12 +137,22 @@ pub enum CompileError {
         cause: io::Error,
     },
     /// A model cannot be loaded by the gateway's inference.
-    #[error("model {model:?} cannot be served ({cause}): build it of layers that inference has")]
+    #[error("{place}, cannot be served ({cause}): build it of other layers, or do that step in Python around it")]
     Model {
-        /// The model's name.
-        model: String,
+        /// The model and the endpoint that uses it: `model net, which GET /x uses`.
+        place: String,
         /// What inference said.
         cause: String,
+    },
+    /// A model computes something else in the gateway's inference than in its own library.
+    #[error(
+        "{place}, would answer otherwise than in the notebook ({difference}): report this with the notebook, or deploy it all the same with --no-verify"
+    )]
+    ModelDiffers {
+        /// As of [`CompileError::Model`].
+        place: String,
+        /// In which output, and by how much.
+        difference: String,
     },
     /// No heap image.
     #[error(transparent)]

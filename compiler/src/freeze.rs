@@ -9,8 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use include_dir::{Dir, include_dir};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::json;
 use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::manifest::State;
@@ -64,6 +65,37 @@ pub struct FrozenModel {
     pub name: String,
     /// The ONNX file.
     pub onnx: Vec<u8>,
+    /// Where the notebook has it, for people: `model net, which GET /x uses`.
+    pub place: String,
+    /// What its own library computes with it.
+    pub samples: Vec<Sample>,
+}
+
+/// Sample inputs of a model, and the outputs its own library gives.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sample {
+    /// By the graph's names.
+    pub inputs: Vec<Array>,
+    /// In the graph's order, as far as they are to be compared.
+    pub outputs: Vec<Array>,
+}
+
+/// A numpy array.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Array {
+    /// Of the input, or empty.
+    pub name: String,
+    /// numpy's name of the elements' type: `float32`.
+    pub dtype: String,
+    /// Its shape.
+    pub shape: Vec<u32>,
+    /// Little-endian, C order.
+    #[serde(deserialize_with = "base64_bytes")]
+    pub data: Vec<u8>,
+}
+
+fn base64_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    BASE64_STANDARD.decode(String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
 /// A variable an endpoint reaches.
@@ -91,6 +123,7 @@ struct Job<'a> {
     out: &'a Path,
     answer_seconds: f64,
     memory: u64,
+    verify: bool,
 }
 
 #[derive(Serialize)]
@@ -134,22 +167,26 @@ struct Output {
 struct OutputModel {
     name: String,
     file: PathBuf,
+    place: String,
+    samples: Vec<Sample>,
 }
 
-/// Runs `notebook` in `environment`. The notebook's folder is its working folder.
+/// Runs `notebook` in `environment`. The notebook's folder is its working folder. With `verify`, code that asks for what no
+/// version has is an error.
 ///
 /// # Errors
 /// A cell that raises, a state or model that cannot travel, a Python that dies, an interrupt.
 pub fn freeze(
     notebook: &Notebook,
     environment: &Environment,
+    verify: bool,
     interrupt: &Interrupt,
     clock: &mut Clock<'_>,
 ) -> Result<Frozen, CompileError> {
     clock.begin(Stage::Run);
     let folder = tempfile::Builder::new().prefix("titan-freeze-").tempdir();
     let folder = folder.map_err(|cause| CompileError::Cache { path: std::env::temp_dir(), cause })?;
-    let job = write_job(notebook, folder.path())?;
+    let job = write_job(notebook, folder.path(), verify)?;
     let mut command = environment.command(&environment.python(), notebook.folder());
     command.args(["-m", "titan_freeze"]).arg(job).env("PYTHONPATH", python_path(folder.path()));
     // Windows of plots have nowhere to open, sets keep their order from one deploy to the next, and TensorFlow need not tell
@@ -176,6 +213,7 @@ pub fn freeze(
             }
             Some(Event::Error { message, detail }) => failure = Some(CompileError::Freeze { message, detail }),
             Some(Event::Done) => done = true,
+            None if is_native_chatter(line) => {}
             None => {
                 clock.progress().output(line);
                 return true;
@@ -194,6 +232,21 @@ pub fn freeze(
     read_output(&folder.path().join("out"), answers)
 }
 
+/// Whether the line is one that TensorFlow's C++ code logs for its developers, whatever the log level, before its logging is
+/// set up: `I0000 00:00:1795576599.249369   15421 port.cc:153] oneDNN custom operations are on.`
+fn is_native_chatter(line: &str) -> bool {
+    if std::env::var_os("TF_CPP_MIN_LOG_LEVEL").is_some() {
+        return false;
+    }
+    if line == "WARNING: All log messages before absl::InitializeLog() is called are written to STDERR" {
+        return true;
+    }
+    let Some((head, _)) = line.split_once("] ") else { return false };
+    let mut words = head.split_whitespace();
+    let begins = words.next().and_then(|word| word.strip_prefix('I')).is_some_and(|rest| rest.parse::<u32>().is_ok());
+    begins && words.next_back().and_then(|place| place.split(':').next()).is_some_and(|file| file.ends_with(".cc"))
+}
+
 /// `run` has begun already, and a stage this titan does not know has no name to show.
 fn begin(clock: &mut Clock<'_>, stage: &str) {
     match stage {
@@ -205,7 +258,7 @@ fn begin(clock: &mut Clock<'_>, stage: &str) {
     }
 }
 
-fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError> {
+fn write_job(notebook: &Notebook, folder: &Path, verify: bool) -> Result<PathBuf, CompileError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |cause| CompileError::Cache { path, cause }
@@ -246,6 +299,7 @@ fn write_job(notebook: &Notebook, folder: &Path) -> Result<PathBuf, CompileError
         out: &out,
         answer_seconds: Duration::from_millis(config.timeout_ms).min(ANSWER).as_secs_f64(),
         memory: config.memory,
+        verify,
     };
     let file = folder.join("job.json");
     let json = serde_json::to_vec(&job).map_err(|e| CompileError::Cache { path: file.clone(), cause: e.into() })?;
@@ -287,7 +341,9 @@ fn read_output(out: &Path, answers: Vec<KernelAnswers>) -> Result<Frozen, Compil
         let cause = format!("it names the engine {:?}", output.engine);
         CompileError::Read { path: out.join(file), cause: io::Error::new(io::ErrorKind::InvalidData, cause) }
     })?;
-    let models = output.models.into_iter().map(|model| Ok(FrozenModel { onnx: read(&model.file)?, name: model.name }));
+    let frozen =
+        |OutputModel { name, file, place, samples }| Ok(FrozenModel { onnx: read(&file)?, name, place, samples });
+    let models = output.models.into_iter().map(frozen);
     Ok(Frozen {
         engine,
         models: models.collect::<Result<_, CompileError>>()?,
@@ -297,4 +353,23 @@ fn read_output(out: &Path, answers: Vec<KernelAnswers>) -> Result<Frozen, Compil
         captured: output.captured,
         python: output.python,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_native_code_says_of_itself_is_left_out() {
+        let chatter = "I0000 00:00:1795576599.249369   15421 port.cc:153] oneDNN custom operations are on.";
+        assert!(is_native_chatter(chatter));
+        for line in [
+            "E0000 00:00:1795576599.249369   15421 port.cc:153] it failed",
+            "I0101 12:00:00.000000 139 train.py:3] epoch 1",
+            "I wrote this] port.cc:1",
+            "",
+        ] {
+            assert!(!is_native_chatter(line), "{line}");
+        }
+    }
 }

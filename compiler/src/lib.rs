@@ -7,6 +7,7 @@
 //! | [`notebook`], [`config`], [`endpoint`] | what the notebook says: cells, config cell, endpoints |
 //! | [`environment`] | the Python environment of an image |
 //! | [`freeze`] | run the notebook there once, and take what its endpoints need |
+//! | `models` | check that inference serves its models |
 //! | [`snapshot`], [`heap`] | load that into the engine, and keep its memory |
 //! | [`component`] | encode the version's component around it |
 //! | `answers`, `parity` | check that it answers as the notebook does |
@@ -25,6 +26,7 @@ pub mod freeze;
 pub mod heap;
 mod image;
 pub mod interrupt;
+mod models;
 pub mod notebook;
 pub mod options;
 mod parity;

@@ -62,7 +62,7 @@ pub(crate) fn check(
     let budget = Budget::new(subject.config.memory);
     let weights = subject.graphs.values().map(|graph| graph.weight_bytes()).sum();
     let limit = subject.config.memory;
-    let _weights = budget.charge(weights).ok_or(SnapshotError::OutOfMemory { limit })?;
+    let _weights = budget.charge(weights).ok_or_else(|| SnapshotError::out_of_memory(limit))?;
     let limits = Limits { budget, graphs: Arc::new(subject.graphs.clone()), ..Limits::unlimited() };
     let timeout = Duration::from_millis(subject.config.timeout_ms);
     let executor = tokio::runtime::Builder::new_current_thread().enable_time().build();

@@ -38,16 +38,18 @@ pub enum SnapshotError {
     /// The runtime does not start.
     #[error(transparent)]
     Host(#[from] HostError),
-    /// The frozen state does not load in the engine. The text is Python's.
-    #[error("the notebook's state does not load in the engine ({0}): use only what the engine's Python has")]
+    /// The engine cannot answer from the frozen state. The text is Python's: cause and remedy.
+    #[error("{0}")]
     State(String),
     /// The heap outgrew the version's memory.
     #[error(
-        "the notebook's state does not fit in memory ({limit} bytes): raise 'memory' in the config cell, or freeze less data"
+        "the notebook's state does not fit in memory ({limit} bytes){largest}: raise 'memory' in the config cell, or freeze less data"
     )]
     OutOfMemory {
         /// The version's memory in bytes.
         limit: u64,
+        /// A clause on what takes most of it, or nothing.
+        largest: String,
     },
     /// The engine crashed or hung.
     #[error("the engine failed while the heap image was made ({0}): report this with the notebook")]
@@ -58,6 +60,13 @@ pub enum SnapshotError {
     /// The cache folder cannot be written.
     #[error("{0} cannot be written ({1}): make it writable, or name another cache with TITAN_CACHE")]
     Cache(PathBuf, io::Error),
+}
+
+impl SnapshotError {
+    /// As far as this module knows.
+    pub(crate) fn out_of_memory(limit: u64) -> SnapshotError {
+        SnapshotError::OutOfMemory { limit, largest: String::new() }
+    }
 }
 
 /// The engine, ready to load frozen states.
@@ -117,7 +126,7 @@ impl Snapshotter {
     ) -> Result<HeapImage, SnapshotError> {
         let budget = Budget::new(memory);
         let weights = graphs.values().map(|graph| graph.weight_bytes()).sum();
-        let _weights = budget.charge(weights).ok_or(SnapshotError::OutOfMemory { limit: memory })?;
+        let _weights = budget.charge(weights).ok_or_else(|| SnapshotError::out_of_memory(memory))?;
         let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
         // Run without the warm-up first, to compare: 50 ms on two shared cores.
         let cold = self.sandbox.run(&self.booted, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
@@ -194,7 +203,7 @@ impl Sandbox {
         let refused = store.data().take_out_of_memory();
         match outcome {
             Ok(Ok(Ok(()))) => {}
-            Ok(_) if refused => return Err(SnapshotError::OutOfMemory { limit }),
+            Ok(_) if refused => return Err(SnapshotError::out_of_memory(limit)),
             Ok(Ok(Err(python))) => return Err(step.failure(python)),
             Ok(Err(trap)) => return Err(SnapshotError::Engine(format!("{:#}", trap))),
             Err(_) => {
@@ -225,7 +234,11 @@ impl Step<'_> {
     fn failure(self, python: String) -> SnapshotError {
         match self {
             Step::Boot => SnapshotError::Engine(python),
-            Step::Freeze { .. } => SnapshotError::State(python),
+            // What the engine itself found wrong; anything else is a fault in it.
+            Step::Freeze { .. } => match python.strip_prefix("StateError: ") {
+                Some(found) => SnapshotError::State(found.into()),
+                None => SnapshotError::Engine(python),
+            },
         }
     }
 }

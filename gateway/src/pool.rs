@@ -291,7 +291,7 @@ mod tests {
             let pool = kernel(4).await;
             let call = || {
                 let pool = Arc::clone(&pool);
-                tokio::spawn(async move { pool.call(Origin::new(0), "{}".into(), LIMIT).await })
+                tokio::spawn(async move { pool.call(Origin::new(0, None), "{}".into(), LIMIT).await })
             };
             // As a request that is being answered has it.
             let turn = Arc::clone(&pool.permits).acquire_owned().await.unwrap();

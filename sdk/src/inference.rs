@@ -4,17 +4,20 @@
 //! [`Registry`] of graphs bound to the version's [`Budget`]: a computation is charged before it runs, and refused
 //! when it would not fit. This module knows nothing of Wasm beyond wasi-nn's backend traits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::block_in_place;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::{OutletId, SymbolValues};
-use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id, NamedTensor};
+use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
+pub use wasmtime_wasi_nn::backend::NamedTensor;
+use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id};
 use wasmtime_wasi_nn::wit::TensorType;
 use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
@@ -55,6 +58,9 @@ pub enum InferenceError {
     /// tract does not understand the model, or lacks an operator.
     #[error("the ONNX model cannot be loaded: {0}")]
     Load(String),
+    /// tract lacks operators of the model: their names.
+    #[error("inference lacks the operator {}", .0.join(", "))]
+    Operators(Vec<String>),
     /// Inputs that do not fit the model.
     #[error("{0}")]
     Input(String),
@@ -79,13 +85,23 @@ impl Graph {
     ///
     /// # Errors
     /// A malformed file, or an operator tract lacks.
-    pub fn load(onnx: &[u8]) -> Result<Graph, InferenceError> {
-        Self::load_typed(onnx).map_err(|e| InferenceError::Load(one_line(&e)))
+    pub fn load(mut onnx: &[u8]) -> Result<Graph, InferenceError> {
+        let failed = |e: TractError| InferenceError::Load(one_line(&e));
+        let file = tract_onnx::onnx().proto_model_for_read(&mut onnx).map_err(failed)?;
+        let parsed = tract_onnx::onnx().model_for_proto_model(&file).map_err(failed)?;
+        let lacking: BTreeSet<_> = parsed
+            .nodes()
+            .iter()
+            .filter_map(|node| node.op_as::<UnimplementedOp>().map(|op| operator(&Op::name(op))))
+            .collect();
+        if !lacking.is_empty() {
+            return Err(InferenceError::Operators(lacking.into_iter().collect()));
+        }
+        Self::of_parsed(&file, parsed).map_err(failed)
     }
 
-    fn load_typed(mut onnx: &[u8]) -> TractResult<Graph> {
-        let file = tract_onnx::onnx().proto_model_for_read(&mut onnx)?;
-        let typed = tract_onnx::onnx().model_for_proto_model(&file)?.into_typed()?.into_decluttered()?;
+    fn of_parsed(file: &ModelProto, parsed: InferenceModel) -> TractResult<Graph> {
+        let typed = parsed.into_typed()?.into_decluttered()?;
         let name = |outlet: OutletId| match typed.outlet_label(outlet) {
             Some(label) => label.to_string(),
             None => typed.node(outlet.node).name.clone(),
@@ -96,7 +112,7 @@ impl Graph {
             inputs.push(Port { name: name(outlet), datum: fact.datum_type, shape: fact.shape.dims().to_vec() });
         }
         let outputs = typed.output_outlets()?.iter().map(|&outlet| name(outlet)).collect();
-        let shapes = shapes::of(&file, &typed, name)?;
+        let shapes = shapes::of(file, &typed, name)?;
         let model = typed.into_optimized()?;
         let weight_bytes = weight_bytes(&model);
         let peak = peak_bytes(&model)?;
@@ -119,7 +135,11 @@ impl Graph {
         self.inputs.iter().map(|port| port.name.as_str())
     }
 
-    fn run(
+    /// The outputs, in the model's order, for `inputs` in any order. What the computation takes is charged to `budget`.
+    ///
+    /// # Errors
+    /// Inputs that do not fit, a computation that fails, would exceed the budget or does not end by the deadline.
+    pub fn run(
         &self,
         inputs: Vec<NamedTensor>,
         budget: &Arc<Budget>,
@@ -202,6 +222,11 @@ struct Late;
 /// Whether the thread's other tasks can go on elsewhere.
 fn may_block() -> bool {
     Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+}
+
+/// The operator's name in what tract calls one that it lacks: `Unimplemented(Det)`.
+fn operator(name: &str) -> String {
+    name.strip_prefix("Unimplemented(").and_then(|rest| rest.strip_suffix(')')).unwrap_or(name).to_owned()
 }
 
 impl Port {

@@ -21,3 +21,5 @@ def load(name, folder):
 
 if "titan" not in sys.modules:
     load("titan", "titan")
+# The freeze has the package below its own.
+load("titan_freeze.titan", "titan")

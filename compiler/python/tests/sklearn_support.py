@@ -65,10 +65,11 @@ def engine_modules():
 def travelled(*values):
     """The values as they are in the engine."""
     stream, capture = io.BytesIO(), Capture()
-    pickle.dump({"sources": [], "names": [str(i) for i in range(len(values))]}, stream)
+    pickle.dump({"sources": [], "names": {str(i): "GET /x" for i in range(len(values))}}, stream)
     pickler = Pickler(stream, capture, Modules(engine_modules(), pathlib.Path(".")), Sources({}))
     with Present():
-        for value in values:
+        for value in (*values, {}):
+            # And no settings.
             pickler.dump(value)
 
     def array(index, dtype, shape, order):

@@ -11,6 +11,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
+from .engine import ROOT as ROOT
+
 from titan_freeze.sources import Sources
 from titan_freeze.state_choice import choose
 

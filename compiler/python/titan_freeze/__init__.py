@@ -11,6 +11,7 @@ folder. JOB is a JSON file:
     modules_file  a JSON list of the names of all modules the engine has
     files         what travels: paths relative to the notebook's folder, of files or folders, or patterns
     out           an empty folder
+    verify        whether code that asks for what no version has is an error
     answer_seconds, memory
                   what an endpoint may take to answer its sample request, in seconds and bytes
 
@@ -27,7 +28,9 @@ Events go to standard output, one JSON object a line; all that the notebook prin
 
     python    the version of this Python
     captured  [{name, type, bytes, endpoint}]: variables, and the export name of the first endpoint that reaches each
-    models    [{name, file, kind}]: `file` is relative to `out`
+    models    [{name, file, kind, place, samples}]: `file` is relative to `out`; `place` is where the notebook has it, as
+              in `model net, which GET /x uses`; `samples` are [{inputs, outputs}], lists of arrays {name, dtype, shape,
+              data in base64} that its own library computed
     state     {mode, why}: how state should live between requests, "kernel" or "reuse", and the reason as a clause
     samples   {export name: the value of REQUEST when the endpoint's first cell was reached, or null}
 
@@ -37,7 +40,7 @@ An event `answers` holds
     request   the REQUEST that was answered
     mock      whether the notebook has a value for REQUEST there, or the endpoint reads none
     outside   what its code reaches beside its request and the variables: `time`, `randomness`, ...
-    answers   two, each from the frozen variables: {response: {status, headers, body in base64}}, {raised:
+    answers   two, or one that took long, each from the frozen variables: {response: {status, headers, body in base64}}, {raised:
               the exception's last line}, or {missing: why there is no answer}, which is the last then; none without a mock
               REQUEST to try it with
 """

@@ -9,13 +9,16 @@ import io
 import types
 
 from . import models
-from .errors import CannotTravel, FreezeError, Unsupported, one_line, type_name
+from .errors import CannotTravel, FreezeError, Unsupported, described, one_line, type_name
 from .imports import imports
 from .names import CellReads, attributes, global_reads
 from .paths import path_to
 from .pickler import Pickler
+from .sklearn_families import nearest
 from .sources import Sources
 from .stand_ins import Present
+from .titan import settings
+from .uses import Uses
 
 # The methods of IPython that magics are translated to calls of.
 _MAGICS = {"run_line_magic", "run_cell_magic", "system", "getoutput"}
@@ -103,9 +106,11 @@ class Variable:
 class Capture:
     """What `search` found."""
 
-    def __init__(self, kernel, modules, endpoints):
-        self._kernel, self.modules = kernel, modules
+    def __init__(self, kernel, modules, endpoints, verify):
+        self._kernel, self.modules, self._verify = kernel, modules, verify
         self.sources = Sources(kernel.magic_bodies)
+        self.environment = kernel.environment()
+        self.uses = Uses(kernel.names, lambda cls: nearest(cls) is not None)
         self.endpoints = [Endpoint(endpoint, kernel) for endpoint in endpoints]
         self.variables = {}
         self.imports = {}
@@ -122,8 +127,13 @@ class Capture:
             self._import(trees, f"{endpoint.label} imports")
             codes = [compile(tree, "<cell>", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT) for tree in trees]
             self._read(endpoint.reads, set().union(*map(attributes, codes)), endpoint, None)
+            self._look(trees, endpoint.reads, endpoint.label)
+        # No endpoint's in particular.
+        self.settings = Variable("settings", settings.take(), self.endpoints[0], None)
         pickler = Pickler(_Nowhere(), self, self.modules, self.sources)
         with Present():
+            self._current = self.settings
+            self.pickle(pickler, self.settings)
             # The list grows meanwhile.
             for variable in self._queue:
                 self._current = variable
@@ -138,7 +148,7 @@ class Capture:
                 what = f"module {error.value.__name__}, which {variable.user} uses, cannot travel"
             else:
                 path = path_to(variable.name, variable.value, error.value)
-                what = f"variable {path} ({type_name(error.value)}), which {variable.user} uses, cannot travel"
+                what = f"variable {path} ({described(error.value)}), which {variable.user} uses, cannot travel"
             raise FreezeError(f"{what}: {one_line(error.why)}; {error.remedy}", error.why) from error
         except RecursionError:
             raise FreezeError(
@@ -196,6 +206,12 @@ class Capture:
         tree = self.sources.definition(cell, code.co_name, line)
         if tree is not None:
             self._import([tree], f"{variable.endpoint.label} uses {via}, which imports")
+            self._look([tree], global_reads(code), f"{variable.endpoint.label} (in {via})")
+
+    def _look(self, trees, reads, label):
+        if self._verify:
+            for tree in trees:
+                self.uses.find(tree, reads, label)
 
     def cell(self, cell):
         """Called by the pickler, for which numbers do not matter yet."""
@@ -231,7 +247,7 @@ class Capture:
         return id(model)
 
     def convert_models(self, out):
-        """Writes every model's graph into a folder of `out` and notes its spec: [{name, file, kind}]."""
+        """Writes every model's graph into a folder of `out` and notes its spec; describes them as the package does."""
         written, self.specs = [], {}
         folder = out / "models"
         folder.mkdir()
@@ -242,8 +258,14 @@ class Capture:
                 self.specs[key] = converter.convert(model, name, folder)
             except Unsupported as error:
                 path = path_to(variable.name, variable.value, model)
-                raise FreezeError(f"model {path}, which {variable.user} uses, cannot travel: {error}") from error
-            written.append({"name": name, "file": f"models/{name}.onnx", "kind": converter.KIND})
+                raise FreezeError(f"model {path}, which {variable.user} uses, cannot travel: it {error}") from error
+            written.append({
+                "name": name,
+                "file": f"models/{name}.onnx",
+                "kind": converter.KIND,
+                "place": f"model {path_to(variable.name, variable.value, model)}, which {variable.user} uses",
+                "samples": models.samples(model, self.specs[key]) if self._verify else [],
+            })
         return written
 
     def in_order(self):

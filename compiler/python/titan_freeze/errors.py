@@ -1,5 +1,7 @@
 """What stops a freeze."""
 
+import types
+
 
 class FreezeError(Exception):
     """The reason, and what to do about it, in one line; `detail` may be long."""
@@ -26,9 +28,21 @@ def one_line(text):
     return " ".join(str(text).split())
 
 
+def described(value):
+    """What `value` is, for people: its type, or for what has a name of its own, that."""
+    if isinstance(value, (type, types.FunctionType)):
+        kind = "class" if isinstance(value, type) else "function"
+        return f"{kind} {qualified(value)}"
+    return type_name(value)
+
+
 def type_name(value):
     """The type of `value` as its users write it."""
-    kind = type(value)
-    if kind.__module__ in ("builtins", "__main__"):
-        return kind.__qualname__
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return qualified(type(value))
+
+
+def qualified(named):
+    """The name of a class or function with its module's, unless that is the notebook."""
+    if named.__module__ in ("builtins", "__main__", None):
+        return named.__qualname__
+    return f"{named.__module__}.{named.__qualname__}"

@@ -18,12 +18,13 @@ _ENGINE = {
 class Import:
     """An import statement of one name: `module`, or `attribute` from it. `guarded` says that the code copes without,
     `conditional` that the statement depends on a condition not known here; `level` counts the dots of a relative
-    import.
+    import. `instead_of` are the statements of which one must fail before it is reached.
     """
 
     def __init__(self, module, attribute, level, guarded, conditional):
         self.module, self.attribute, self.level = module, attribute, level
         self.guarded, self.conditional = guarded, conditional
+        self.instead_of = ()
 
 
 def imports(tree, into_functions=True, guarded=False, conditional=False):
@@ -36,8 +37,12 @@ def imports(tree, into_functions=True, guarded=False, conditional=False):
             for alias in node.names:
                 yield Import(node.module or "", alias.name, node.level, guarded, conditional)
         elif isinstance(node, ast.Try) and any(_copes(handler) for handler in node.handlers):
-            yield from _of(node.body, into_functions, True, conditional)
-            yield from _of([*node.handlers, *node.orelse, *node.finalbody], into_functions, guarded, conditional)
+            tried = list(_of(node.body, into_functions, True, conditional))
+            yield from tried
+            for statement in _of(node.handlers, into_functions, guarded, conditional):
+                statement.instead_of = (*statement.instead_of, *tried)
+                yield statement
+            yield from _of([*node.orelse, *node.finalbody], into_functions, guarded, conditional)
         elif isinstance(node, ast.With) and any(_suppresses(item.context_expr) for item in node.items):
             yield from _of(node.body, into_functions, True, conditional)
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and not into_functions:

@@ -87,16 +87,17 @@ def _evaluation(model, graph):
 def _symbolic_outputs(graph):
     """Symbolic tensors, nested as the model's outputs are."""
     tensors = [keras.KerasTensor(port["shape"], dtype=port["dtype"]) for port in graph.outputs]
-    return _pack(graph.outputs_structure, tensors)
+    return pack(graph.outputs_structure, tensors)
 
 
-def _pack(structure, leaves):
+def pack(structure, leaves):
+    """The leaves nested as the structure of a spec says."""
     if isinstance(structure, int):
         return leaves[structure]
     ((kind, parts),) = structure.items()
     if kind == "dict":
-        return {key: _pack(part, leaves) for key, part in parts}
-    made = [_pack(part, leaves) for part in parts]
+        return {key: pack(part, leaves) for key, part in parts}
+    made = [pack(part, leaves) for part in parts]
     return tuple(made) if kind == "tuple" else made
 
 

@@ -7,6 +7,7 @@ specs.
 """
 
 import contextlib
+import inspect
 import re
 
 import keras
@@ -120,7 +121,10 @@ def export(model, path):
         except onnx_repair.NotOnnx as error:
             raise Unsupported(f"has no ONNX form: {error}; do that step in Python") from error
         except Exception as error:
-            raise Unsupported(f"cannot be exported to ONNX: {_one_line(error)}") from error
+            raise Unsupported(
+                f"cannot be exported to ONNX ({_one_line(error)}); build it of Keras's layers and keras.ops, and do "
+                "the rest in Python around it"
+            ) from error
         finally:
             # Tracing leaves symbolic losses behind.
             model._clear_losses()
@@ -163,9 +167,17 @@ def _signature(model):
         signature = get_input_signature(model)
     except Exception as error:
         raise Unsupported(f"hides the shape of its input ({_one_line(error)}); call it once on sample data") from error
-    if len(signature) != 1:
-        raise Unsupported(f"takes {len(signature)} tensor arguments; let it take one list or dict of tensors")
+    arguments = max(len(signature), _required(model.call))
+    if arguments != 1:
+        raise Unsupported(f"takes {arguments} tensor arguments; let it take one list or dict of tensors")
     return signature
+
+
+def _required(function):
+    """How many arguments it cannot be called without."""
+    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = inspect.signature(function).parameters.values()
+    return sum(p.default is p.empty and p.kind in kinds for p in parameters)
 
 
 def _structure(value, count=None):

@@ -106,6 +106,9 @@ def convert(model, name, folder):
     """
     if _legacy(model):
         raise Unsupported("is a model of Keras 2 (tf_keras); build it with Keras 3 (import keras) and deploy again")
+    if not hasattr(sys.modules["keras"], "config"):
+        version = getattr(sys.modules["keras"], "__version__", "2")
+        raise Unsupported(f"is a model of Keras {version}; install Keras 3, as the image tensorflow has it, and deploy again")
     if sys.modules["keras"].config.backend() != "tensorflow":
         raise Unsupported("runs on another backend than TensorFlow; unset KERAS_BACKEND and deploy again")
     from . import keras_evaluation, keras_graph
@@ -136,6 +139,18 @@ def convert(model, name, folder):
         "parameters": int(model.count_params()),
         "config": _config(model),
     }
+
+
+def answers(model, spec, inputs):
+    """As `models` asks for: the model's own outputs, which come first in the graph."""
+    from keras.src import tree
+
+    from .keras_evaluation import pack
+
+    with quiet():
+        x = pack(spec["inputs_structure"], list(inputs))
+        y = model(x, training=False) if model._call_has_training_arg else model(x)
+        return [np.asarray(tensor) for tensor in tree.flatten(y)]
 
 
 def _number(value):

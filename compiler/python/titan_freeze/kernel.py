@@ -69,13 +69,17 @@ class Kernel:
         self._shell = _Shell.instance(config=config, ipython_dir=str(folder))
         self._events = events
         self.magic_bodies = []
-        self._own = dict(self._shell.user_ns)
+        self._own, self._environment = dict(self._shell.user_ns), dict(os.environ)
         # As in a kernel, the program's arguments are none of the notebook's.
         del sys.argv[1:]
 
     @property
     def names(self):
         return self._shell.user_ns
+
+    def environment(self):
+        """{name: value} of the variables of the environment that the notebook has set."""
+        return {name: value for name, value in os.environ.items() if self._environment.get(name) != value}
 
     def is_own(self, name):
         """Whether the variable is there in every kernel and not the notebook's."""

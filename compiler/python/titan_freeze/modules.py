@@ -14,6 +14,8 @@ from .imports import Import, computes_names, imports
 _LACKING = ", which the engine does not have"
 _NATIVE = ": a native extension that the engine does not have"
 _ABSENT = ", which is not installed in the notebook's environment"
+# Packages whose Python can be imported without the native code that does their work.
+_BACKENDS = {"keras": "tensorflow", "tf_keras": "tensorflow", "PIL": "PIL._imaging"}
 # What no code that answers requests imports.
 _ASIDE = {"tests", "test", "__main__", "conftest"}
 _SUBSTITUTES = Path(__file__).with_name("substitutes")
@@ -137,6 +139,9 @@ class Modules:
         return dict.fromkeys((name, getattr(sys.modules.get(name), "__name__", name)))
 
     def _find(self, name):
+        root = name.partition(".")[0]
+        if root in _BACKENDS and self._spec(root) is not None:
+            return Missing([name, _BACKENDS[root]], _NATIVE)
         parent = name.rpartition(".")[0]
         if parent and parent not in self._engine:
             missing = self._follow(parent, False)
@@ -222,6 +227,8 @@ class Modules:
 
     def _first_missing(self, statements, package, needed):
         for statement in statements:
+            if statement.instead_of and self._first_missing(statement.instead_of, package, needed) is None:
+                continue
             module = statement.module
             if statement.level:
                 try:

@@ -41,6 +41,11 @@ def convert(session, name, folder):
     return spec
 
 
+def answers(session, spec, inputs):
+    """As `models` asks for."""
+    return session.run(None, {port["name"]: array for port, array in zip(spec["inputs"], inputs)})
+
+
 def _ports(arguments):
     return [{"name": a.name, "type": a.type, "shape": list(a.shape)} for a in arguments]
 

@@ -25,6 +25,8 @@ from .outside import Reach
 
 RUNS = 2
 """Answers of every endpoint: one whose answers differ cannot be compared with anything."""
+LONG = 1.0
+"""Seconds after which an answer is not asked for again: deploys are waited for."""
 EMPTY = {"body": "", "args": {}, "path": {}, "headers": {}}
 _THREADED = {"tensorflow", "torch", "jax"}
 # What a library may reserve in this process beside what a request needs, and a thread of numpy's libraries, in bytes.
@@ -104,8 +106,9 @@ class _Answers:
         """The answers to `request`; fewer than RUNS if there is no use in another."""
         answers = []
         for _ in range(RUNS):
+            began = time.monotonic()
             answers.append(self._child(number, request) if self._in_child else self._here(number, request))
-            if "missing" in answers[-1]:
+            if "missing" in answers[-1] or time.monotonic() - began > LONG:
                 break
         return answers
 

@@ -1,5 +1,6 @@
 """Finds where in a variable a value is, to name it in an error: `config['handle']`."""
 
+import sys
 import types
 from collections import deque
 
@@ -36,6 +37,15 @@ def _parts(holder):
     elif isinstance(holder, (set, frozenset)):
         for part in holder:
             yield " (an element)", part
+    elif _is_frame(holder):
+        for column in holder.columns:
+            yield f"[{_short(column)}]", holder[column]
+    elif hasattr(holder, "dtype"):
+        # An array, or a column of a frame.
+        if getattr(holder.dtype, "hasobject", False):
+            for index, part in enumerate(getattr(holder, "array", holder)):
+                yield f"[{index}]", part
+        yield "", getattr(holder, "array", None)
     elif isinstance(holder, types.FunctionType):
         for variable, cell in zip(holder.__code__.co_freevars, holder.__closure__ or ()):
             try:
@@ -55,11 +65,18 @@ def _parts(holder):
     for attribute, part in list(getattr(holder, "__dict__", {}).items()):
         yield f".{attribute}", part
     for cls in type(holder).__mro__:
+        if cls.__module__ == "__main__":
+            for attribute, part in list(vars(cls).items()):
+                yield f".{attribute}", part
         for slot in _slots(cls):
             try:
                 yield f".{slot}", object.__getattribute__(holder, slot)
             except AttributeError:
                 pass
+
+
+def _is_frame(holder):
+    return isinstance(holder, getattr(sys.modules.get("pandas"), "DataFrame", ()))
 
 
 def _slots(cls):

@@ -8,6 +8,7 @@ import copyreg
 import functools
 import gc
 import importlib
+import os
 import pickle
 import sys
 import types
@@ -48,6 +49,7 @@ class Pickler(pickle.Pickler):
             types.ModuleType: self._module,
             types.CellType: lambda cell: (types.CellType, ()),
             types.MethodType: lambda method: (types.MethodType, (method.__func__, method.__self__)),
+            type(os.environ): lambda _: (getattr, (os, "environ")),
             types.MappingProxyType: lambda proxy: (types.MappingProxyType, (dict(proxy),)),
             property: lambda p: (property, (p.fget, p.fset, p.fdel, p.__doc__)),
             classmethod: lambda method: (classmethod, (method.__func__,)),
@@ -139,7 +141,9 @@ class Pickler(pickle.Pickler):
             # Code that a package generated, as attrs does methods, may have globals that are no module's.
             module = None
         if place is None:
-            raise CannotTravel(function, "its source is not known", "define it in a cell, with def or lambda")
+            own = module == "__main__"
+            remedy = "define it in a cell, with def or lambda" if own else hints.remedy(function)
+            raise CannotTravel(function, "its source is not known", remedy)
         if module not in ("__main__", None):
             self._check_reference(function, module)
         self._capture.function(function, place)

@@ -147,8 +147,13 @@ def _no_stand_in(value):
         why = f"the engine has no stand-in for scikit-learn's {kind.__name__}"
     else:
         why = f"it needs {kind.__module__.split('.')[0]}, which the engine does not have"
-    other = "metric" if kind is value else "estimator"
-    remedy = f"use another {other}, or compute its results in a cell before and keep those as numpy arrays"
+    if kind is not value:
+        other = "use another estimator"
+    elif kind.__module__.startswith("sklearn.metrics"):
+        other = "use another metric"
+    else:
+        other = "write what it does with numpy"
+    remedy = f"{other}, or compute its results in a cell before and keep those as numpy arrays"
     return CannotTravel(value, why, remedy)
 
 

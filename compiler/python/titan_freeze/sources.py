@@ -4,23 +4,13 @@ import __future__
 import ast
 import linecache
 import os
-import types
 import warnings
+
+# In the order in which the engine counts them too.
+from .titan.rebuild import functions
 
 # Of the features that code may ask for, the only one that not every supported version has anyway.
 _FUTURE = __future__.annotations.compiler_flag
-
-CO_OPTIMIZED = 1
-
-
-def functions(code):
-    """Yields the code objects of the functions within `code` in the order in which the engine's `titan.rebuild`
-    does."""
-    for part in code.co_consts:
-        if isinstance(part, types.CodeType):
-            if part.co_flags & CO_OPTIMIZED and (part.co_name == "<lambda>" or part.co_name[0] != "<"):
-                yield part
-            yield from functions(part)
 
 
 class Sources:

@@ -49,6 +49,7 @@ def write_state(file, capture, samples, files):
             if not isinstance(variable.value, types.ModuleType):
                 kind, endpoint = type_name(variable.value), variable.endpoint.export
                 captured.append({"name": variable.name, "type": kind, "bytes": size, "endpoint": endpoint})
+        capture.pickle(pickler, capture.settings)
     head = pickle.dumps(_head(capture, list(numbers.cells), variables, samples, files), protocol=5)
     with open(file, "wb") as output:
         output.write(struct.pack("<Q", len(head) + stream.tell()))
@@ -73,8 +74,17 @@ def _head(capture, cells, variables, samples, files):
         "imports": capture.imports,
         "sources": cells,
         "endpoints": [endpoint.head(samples[endpoint.export]) for endpoint in capture.endpoints],
-        "names": [variable.name for variable in variables],
+        "names": {variable.name: variable.user for variable in variables},
+        "uses": [(user, name, attributes) for (name, attributes), user in capture.uses.looked_at.items()],
+        "environment": _environment(capture, cells),
     }
+
+
+def _environment(capture, cells):
+    """The variables of the environment that the notebook has set and its code names."""
+    texts = [text for endpoint in capture.endpoints for text in (endpoint.source, endpoint.info) if text]
+    texts += [text for _, text, _ in cells] + [source for _, _, source in capture.modules.local.values()]
+    return {name: value for name, value in capture.environment.items() if any(name in text for text in texts)}
 
 
 def _compressed(is_package, file, source):

@@ -15,6 +15,7 @@ import contextlib
 import inspect
 import io
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -22,12 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from . import torch_calls
-from .errors import Unsupported, one_line
+from .errors import CannotTravel, Unsupported, one_line
 
 KIND = "torch"
 STAND_IN = "module"
 
 _TYPES = ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")
+# What tensors of the engine hold.
+_TENSORS = ("float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "bool")
 # Layers that compute otherwise in training.
 _TRAINS = ("Dropout", "BatchNorm", "InstanceNorm", "RReLU")
 # What the host is tested with.
@@ -48,13 +51,22 @@ def is_model(value):
 
 def part(value):
     """Tensors; see `models`."""
-    if isinstance(value, getattr(_torch(), "Tensor", ())):
-        return "torch_tensor", value.detach().cpu().numpy()
-    return None
+    if not isinstance(value, getattr(_torch(), "Tensor", ())):
+        return None
+    kind = str(value.dtype).removeprefix("torch.")
+    if kind not in _TENSORS:
+        raise CannotTravel(value, f"it holds {kind}, which the engine does not know", f"keep it as {_TENSORS[0]} or int64")
+    if value.layout != _torch().strided:
+        raise CannotTravel(value, "it is sparse, which no tensor of the engine is", "keep it as .to_dense()")
+    return "torch_tensor", value.detach().cpu().numpy()
 
 
 def convert(module, name, folder):
     """Writes folder/NAME.onnx and returns the spec. Raises Unsupported for a module that has no ONNX form."""
+    if isinstance(module, _torch().jit.ScriptModule):
+        raise Unsupported("is compiled by torch.jit; let the endpoint use the module it was made from")
+    if hasattr(module, "_orig_mod"):
+        raise Unsupported("is compiled by torch.compile; let the endpoint use the module it was made from")
     inputs = _inputs(module)
     training = module.training
     module.eval()
@@ -65,7 +77,8 @@ def convert(module, name, folder):
             reasons = []
             # The older exporter knows recurrent layers as such; the newer one follows what the older does not.
             if not any(_exports(module, inputs, file, by_graph, reasons) for by_graph in (False, True)):
-                raise Unsupported(f"has no ONNX form ({'; '.join(reasons)}); do that step in Python around it")
+                why = "; ".join(dict.fromkeys(reasons))
+                raise Unsupported(f"has no ONNX form ({why}); do that step in Python around it")
     finally:
         module.train(training)
     return {
@@ -81,6 +94,18 @@ def convert(module, name, folder):
             key: value for key, value in vars(module).items() if key[0] != "_" and isinstance(value, _PLAIN)
         },
     }
+
+
+def answers(module, spec, inputs):
+    """As `models` asks for, in evaluation mode."""
+    training = module.training
+    module.eval()
+    try:
+        with _quiet(), _torch().no_grad():
+            outputs, _ = _flat(module(*map(_torch().from_numpy, inputs)))
+            return [output.numpy() for output in outputs]
+    finally:
+        module.train(training)
 
 
 def _inputs(module):
@@ -184,8 +209,15 @@ def _exports(module, inputs, file, by_graph, reasons):
         )
         return all(_agrees(module, inputs, file, size, reasons) for size in (2, 5))
     except Exception as error:
-        reasons.append(one_line(str(error).splitlines()[0] if str(error) else type(error).__name__))
+        reasons.append(_reason(error))
         return False
+
+
+def _reason(error):
+    """What the exporter said, without its colours and what it tells its own developers to do."""
+    texts = [re.sub(r"\x1b\[[0-9;]*m", "", str(e)) for e in (error, error.__cause__) if e is not None and str(e)]
+    lines = [text.strip().splitlines()[0].partition(" This is step ")[0] for text in texts]
+    return one_line(": ".join(lines))[:300] or type(error).__name__
 
 
 def _agrees(module, inputs, file, size, reasons):

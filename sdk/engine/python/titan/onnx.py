@@ -26,6 +26,9 @@ class InferenceSession:
         self._inputs = {port["name"]: port for port in spec["inputs"]}
         self._outputs = [port["name"] for port in spec["outputs"]]
 
+    def __getattr__(self, name):
+        raise AttributeError(f"the deployed session has no {name}(): use run(), or keep what it gives in a variable")
+
     def get_inputs(self):
         return [NodeArg(port) for port in self._spec["inputs"]]
 

@@ -4,10 +4,11 @@ request."""
 import builtins
 import importlib
 import json
+import os
 import sys
 import traceback
 
-from . import display, files, local, state, warmup
+from . import display, files, local, settings, state, uses, warmup
 from .endpoint import Endpoint
 from .output import Output
 
@@ -77,8 +78,13 @@ def thaw(frozen):
         except Exception as error:
             # Otherwise the statement copes when it is reached.
             if what is not None:
-                raise state.StateError(f"{what} {name}, which fails in the engine: {state.told(error)}") from error
-    reader.fill()
+                raise state.StateError(
+                    f"{what} {name}, which fails in the engine ({state.told(error)}): use what it has, or compute the "
+                    "result in a cell before and keep it in a variable"
+                ) from error
+    settings.put(reader.fill())
+    os.environ.update(head["environment"])
+    uses.check(head["uses"], _namespace)
     _endpoints[:] = map(Endpoint, head["endpoints"])
     _cold = (stream, arrays, reader.sources) if warm else None
 

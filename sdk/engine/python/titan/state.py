@@ -20,10 +20,12 @@ The first pickle of the stream is plain data, a dict:
     sources    [(label, text, flags)]: cells that functions come from; flags are those of `compile`
     endpoints  [{method, path, source, flags, quiet, info, sample}]: `info` is the source of the ResponseInfo cell or
                None, `quiet` says that the value of the last expression is not shown, `sample` is a REQUEST or None
-    names      of the variables
+    names      {name: who}: the variables in order, and who reads each, as in `GET /x (in function f)`
+    uses       [(who, name, attributes)]: what code asks of variables and modules; see `titan.uses`
+    environment  {name: value} of variables of the environment that the notebook has set
 
-One pickle for every variable follows, in the order of `names`, all read by one unpickler, so that an object that
-several variables hold stays one object. What pickle cannot carry by itself is built by functions of `titan.rebuild`:
+One pickle for every variable follows, in the order of `names`, and one of what `titan.settings` takes, all read by one
+unpickler, so that an object that several variables hold stays one object. What pickle cannot carry by itself is built by functions of `titan.rebuild`:
 a reference to `titan.rebuild.NAME` in the stream is the method NAME of `rebuild.Builder`.
 """
 
@@ -38,7 +40,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 class StateError(Exception):
-    """A variable cannot be built in this engine."""
+    """A state that this engine cannot answer from: what is wrong, and what to do, in one line."""
 
 
 def split(state):
@@ -75,12 +77,16 @@ class Reader(pickle.Unpickler):
         return super().find_class(module, name)
 
     def fill(self):
-        """Puts every variable into the namespace."""
-        for name in self.head["names"]:
+        """Puts every variable into the namespace; returns the settings."""
+        for name, user in self.head["names"].items():
             try:
                 self._namespace[name] = self.load()
             except Exception as error:
-                raise StateError(f"variable {name!r}: {told(error)}") from error
+                raise StateError(
+                    f"variable {name}, which {user} uses, cannot be built in the engine ({told(error)}): keep what the "
+                    "endpoint needs of it as numbers, text, lists, dicts or numpy arrays"
+                ) from error
+        return self.load()
 
 
 def told(error):

@@ -8,15 +8,18 @@ but cannot be written.
 import gc
 import os
 import sys
+import time
 import types
 import warnings
 
-from . import local
+from . import local, settings
 from .output import Output
 from .state import Reader
 
 ROUNDS = 3
 """Runs of every endpoint: the interpreter specialises code after the second."""
+LONG = 0.5
+"""Seconds after which a run is not repeated: what takes that long gains nothing by it."""
 LARGEST = 8 << 20
 """Bytes of the largest stream that is read a second time: memory it took stays in the heap image."""
 EMPTY = '{"body": "", "args": {}, "path": {}, "headers": {}}'
@@ -34,6 +37,8 @@ def run(endpoints, stream, arrays, sources):
     gc.disable()
     try:
         sys.stderr = Output()
+        # Nothing is warmer for having waited.
+        time.sleep = _checked_sleep
         sys.modules["__main__"] = copy = types.ModuleType("__main__")
         _run(endpoints, Reader(stream, copy.__dict__, lambda *_: _locked(next(made)), sources), copy.__dict__)
         copy.__dict__.clear()
@@ -56,6 +61,7 @@ def _run(endpoints, reader, namespace):
     for endpoint in endpoints:
         for _ in range(ROUNDS):
             namespace["REQUEST"] = EMPTY if endpoint.sample is None else endpoint.sample
+            began = time.monotonic()
             try:
                 endpoint.run(namespace, Output())
                 if endpoint.info is not None:
@@ -65,6 +71,14 @@ def _run(endpoints, reader, namespace):
                 break
             finally:
                 sys.stdout = sys.__stdout__
+            if time.monotonic() - began > LONG:
+                break
+
+
+def _checked_sleep(seconds, /):
+    """`time.sleep` without the wait."""
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
 
 
 def _locked(array):
@@ -75,15 +89,13 @@ def _locked(array):
 
 def _settings():
     """Returns a function that sets what endpoints may change outside their variables to what it is now."""
-    environment, filters = dict(os.environ), warnings.filters[:]
-    numpy = sys.modules["numpy"]
-    printing, errors = numpy.get_printoptions(), numpy.geterr()
+    environment, filters, taken, sleep = dict(os.environ), warnings.filters[:], settings.take(), time.sleep
 
     def restore():
         os.environ.clear()
         os.environ.update(environment)
         warnings.filters[:] = filters
-        numpy.set_printoptions(**printing)
-        numpy.seterr(**errors)
+        settings.put(taken)
+        time.sleep = sleep
 
     return restore

@@ -85,7 +85,7 @@ class Model:
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The outputs for all of `x`, computed in batches, as arrays."""
-        self._check("predict")
+        self.refuse("predict")
         parts = [[] for _ in self._spec["outputs"]]
         for batch in self._batches(self._standardize(x), batch_size, steps):
             for part, result in zip(parts, self._visible(self._run(batch))):
@@ -95,7 +95,7 @@ class Model:
 
     def predict_on_batch(self, x):
         """The outputs for `x`, computed as one batch, as arrays."""
-        self._check("predict")
+        self.refuse("predict")
         return pack(self._spec["outputs_structure"], self._visible(self._run(self._standardize(x))))
 
     def evaluate(
@@ -137,7 +137,8 @@ class Model:
         shapes = [tuple(port["shape"]) for port in self._spec[side]]
         return shapes[0] if len(shapes) == 1 else shapes
 
-    def _check(self, what):
+    def refuse(self, what):
+        """Raises for what models have, and this one cannot do."""
         reason = self._spec["unsupported"].get(what)
         if reason is not None:
             raise NotImplementedError(f"the deployed model {self.name!r} cannot {what}: {reason}")
@@ -209,7 +210,7 @@ class Model:
         return [result.astype(port["dtype"], copy=False) for port, result in zip(ports, results)]
 
     def _evaluate(self, x, y, sample_weight, batch_size, steps):
-        self._check("evaluate")
+        self.refuse("evaluate")
         if self._spec["evaluation"] is None:
             raise ValueError(
                 f"the model {self.name!r} was not compiled: compile it in a notebook cell and deploy again"
