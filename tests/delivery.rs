@@ -150,7 +150,12 @@ fn a_canary_answers_its_share_and_clients_stay_where_they_are() {
     let bundle = demo.folder.path().join("demo.titan");
     let again = fail(&demo.gateway.titan(&["deploy", bundle.to_str().unwrap()]));
     assert!(again.contains("v2 is on trial") && again.contains("titan abort demo"), "{again}");
-    for refused in [&["delete", "demo", "--version", "v2"][..], &["rollback", "--to", "v2"]] {
+    let notebook = demo.folder.path().join("demo.ipynb");
+    for refused in [
+        &["deploy", notebook.to_str().unwrap()][..],
+        &["delete", "demo", "--version", "v2"],
+        &["rollback", "--to", "v2"],
+    ] {
         assert!(fail(&demo.gateway.titan(refused)).contains("on trial"), "{refused:?}");
     }
     let listed = demo.gateway.run(&["versions", "demo"]);
@@ -184,6 +189,10 @@ fn a_trial_needs_something_beside_it() {
         assert!(error.contains("no version that answers") && error.contains("without --canary"), "{error}");
     }
     assert_eq!(gateway.admin_get("/v1/services")["services"], serde_json::json!([]));
+    let bundle = folder.path().join("demo.titan");
+    succeed(&titan().args([Path::new("compile"), &file, Path::new("-o"), &bundle]).output().unwrap());
+    let refused = Client::new(&gateway.admin).try_out("demo", &fs::read(bundle).unwrap(), &Kind::Shadow).unwrap_err();
+    assert!(refused.to_string().contains("no version that answers"), "{refused}");
     let error = fail(&gateway.titan(&["deploy", file.to_str().unwrap(), "--canary", "100%"]));
     assert!(error.contains("between 0 and 1"), "{error}");
 }
@@ -412,6 +421,8 @@ fn a_version_is_reached_by_its_name() {
         assert_eq!((answer.status, answer.body), (200, format!("{number}\n")));
     };
     (1..=7).for_each(|number| ask(&demo, number));
+    // The active version and the one before it, and four more.
+    until(|| demo.client.stats("demo").unwrap().versions.len() <= 6);
     assert_eq!(demo.routed(), (Some("v7".into()), None));
     for unknown in ["/demo@v8/x", "/demo@v0/x", "/demo@1/x", "/demo@/x", "/nobody@v1/x", "/demo@v1@v2/x"] {
         let answer = demo.gateway.get(unknown);

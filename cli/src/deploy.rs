@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
+use titan_compiler::notebook::service_name;
 use titan_compiler::progress::{Progress, Stage};
 use titan_sdk::api::{Deployed, VersionState};
 use titan_sdk::bundle::Bundle;
@@ -66,6 +67,17 @@ pub fn run(args: &DeployArgs) -> anyhow::Result<()> {
                 "this titan compiles for another engine than that of the gateway at {}: use titan {} as it does",
                 args.target.url,
                 gateway.version
+            );
+            let service = service_name(&args.source, args.overrides.name.as_deref())?;
+            let known = client.services()?.into_iter().find(|known| known.name == service);
+            if let Some(candidate) = known.as_ref().and_then(|known| known.candidate.as_deref()) {
+                bail!(
+                    "{service:?} {candidate} is on trial: 'titan promote {service}' or 'titan abort {service}' first"
+                );
+            }
+            ensure!(
+                trial.is_none() || known.is_some(),
+                "{service:?} has no version that answers, to try another beside: deploy without --canary and --shadow"
             );
             compiled(args, &progress, key.as_ref())?
         }

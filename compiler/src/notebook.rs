@@ -173,7 +173,10 @@ fn read_cells(path: &Path, bytes: &[u8]) -> Result<Vec<IpynbCell>, CompileError>
 }
 
 /// The name given, or the file's stem in lower case with `-` for what may not stand in a service's name.
-fn service_name(path: &Path, name: Option<&str>) -> Result<String, CompileError> {
+///
+/// # Errors
+/// A name that no service may have, or a file without a usable one.
+pub fn service_name(path: &Path, name: Option<&str>) -> Result<String, CompileError> {
     if let Some(name) = name {
         return if is_service_name(name) { Ok(name.into()) } else { Err(ManifestError::Service(name.into()).into()) };
     }

@@ -90,7 +90,7 @@ pub(crate) fn quantile_exceeds(
 ) -> f64 {
     // Suppose that the active version's quantile lies in this bucket. Then no more than `part` of its requests come below the
     // bucket, and, if the hypothesis holds, no more than `1 - part` of the candidate's above what is allowed at its upper edge.
-    let mut least = f64::INFINITY;
+    let (mut least, mut judged) = (f64::INFINITY, None);
     let (mut below, mut above, mut edge) = (0, candidate.requests, 0);
     for (bucket, count) in active.latencies.iter().enumerate() {
         let allowed = allowed(lower_edge(bucket + 1));
@@ -98,9 +98,12 @@ pub(crate) fn quantile_exceeds(
             above -= candidate.latencies[edge];
             edge += 1;
         }
-        let faster = Hits { hits: below, total: active.requests };
-        let slower = Hits { hits: above, total: candidate.requests };
-        least = least.min(faster.against_at_most(part) + slower.against_at_most(1.0 - part));
+        // Most buckets are empty on both sides, and say what the one before has said.
+        if judged.replace((below, above)) != Some((below, above)) {
+            let faster = Hits { hits: below, total: active.requests };
+            let slower = Hits { hits: above, total: candidate.requests };
+            least = least.min(faster.against_at_most(part) + slower.against_at_most(1.0 - part));
+        }
         if least <= 0.0 {
             break;
         }

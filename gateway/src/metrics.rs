@@ -15,6 +15,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use titan_sdk::trial::{By, Outcome};
 
 use crate::meter::Statuses;
 use crate::process::Process;
@@ -38,6 +39,7 @@ pub(crate) struct Metrics {
 pub(crate) struct Counters {
     deploys: Family<[(&'static str, &'static str); 1], Counter>,
     rollbacks: Counter,
+    trials: Family<[(&'static str, String); 2], Counter>,
     /// Answers to requests that led to no version.
     unrouted: Arc<Statuses>,
 }
@@ -54,6 +56,11 @@ impl Counters {
         self.rollbacks.inc();
     }
 
+    /// A trial ended.
+    pub(crate) fn tried(&self, outcome: Outcome, by: By) {
+        self.trials.get_or_create(&[("outcome", outcome.to_string()), ("by", by.to_string())]).inc();
+    }
+
     /// Answers to requests that led to no version.
     pub(crate) fn unrouted(&self) -> &Statuses {
         &self.unrouted
@@ -68,6 +75,8 @@ impl Metrics {
         registry.register("titan_deploys", "Deploys, by how they ended", counters.deploys.clone());
         let help = "Returns to an earlier version";
         registry.register("titan_rollbacks", help, counters.rollbacks.clone());
+        let help = "Trials of versions that ended, by outcome and by who ended them";
+        registry.register("titan_trials_ended", help, counters.trials.clone());
         registry.register_collector(Box::new(Process));
         registry.register_collector(Box::new(Versions { routes, counters }));
         Metrics { registry }

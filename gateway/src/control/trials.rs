@@ -81,11 +81,15 @@ impl Control {
             Some(candidate) => self.kept_trial(&name, candidate).await?,
             None => None,
         };
+        let end = trial.as_ref().and(ended.as_ref()).map(|ended| (ended.outcome, ended.by));
         let trial = trial.map(|mut trial| {
             self.describe_trial(&name, &mut trial);
             trial::Trial { ended, ..trial }
         });
         self.blocking(move |store| store.activate(&name, target, trial.as_ref())).await?;
+        if let Some((outcome, by)) = end {
+            self.counters.tried(outcome, by);
+        }
         if let Some(version) = version {
             self.routes.switch(&service.name, target, version);
         }

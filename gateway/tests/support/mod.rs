@@ -48,6 +48,8 @@ impl Gateway {
             runtime.block_on(async {
                 match titan_gateway::Gateway::start(options).await {
                     Ok(gateway) => {
+                        // A service that is still being loaded says so, which no test here asks for.
+                        gateway.loaded().await;
                         started.send(Ok((gateway.services_address(), gateway.admin_address()))).unwrap();
                         let stop = async { drop(stopped.await) };
                         gateway.run(stop).await;
