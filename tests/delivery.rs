@@ -108,7 +108,8 @@ fn until(is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "it did not come to be");
-        std::thread::sleep(Duration::from_millis(20));
+        // So that asking is not what the machine is busy with.
+        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
