@@ -55,7 +55,7 @@ const OTHER_METHOD: &Difference = &Difference {
     status: 405,
 };
 const OPTIONS: &Difference = &Difference {
-    why: "OPTIONS is answered 204 with the header Allow, not by an empty page; CORS is a proxy's affair",
+    why: "OPTIONS is answered 204 with the header Allow, not by an empty page; CORS is the gateway's configuration",
     parts: &[Status, ContentType, Headers],
     status: 204,
 };

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use titan_sdk::client::Client;
 use titan_sdk::manifest::{is_service_name, is_version_name};
@@ -486,7 +486,10 @@ impl Target {
 
 /// The text of the file that `--ca` names.
 pub fn read_ca(file: Option<&Path>) -> anyhow::Result<Option<String>> {
-    let read = |file: &Path| fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()));
+    let read = |file: &Path| {
+        fs::read_to_string(file)
+            .map_err(|cause| anyhow!("{} cannot be read ({cause}): check --ca or TITAN_CA", file.display()))
+    };
     file.map(read).transpose()
 }
 

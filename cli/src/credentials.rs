@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use etcetera::BaseStrategy;
 use serde::{Deserialize, Serialize};
 use titan_sdk::client::Credentials;
@@ -33,7 +33,9 @@ impl Remembered {
     fn read_from(path: &Path) -> anyhow::Result<Remembered> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Remembered::default()),
-            text => text.with_context(|| format!("{} cannot be read", path.display()))?,
+            text => text.map_err(|cause| {
+                anyhow!("{} cannot be read ({cause}): give the token in TITAN_TOKEN", path.display())
+            })?,
         };
         let mode = fs::metadata(path)?.permissions().mode();
         ensure!(mode & 0o077 == 0, "{0} can be read by other users: run 'chmod 600 {0}'", path.display());
@@ -57,7 +59,9 @@ impl Remembered {
             file.persist(path)?;
             Ok(())
         };
-        write().with_context(|| format!("{} cannot be written", path.display()))
+        write().map_err(|cause| {
+            anyhow!("{} cannot be written ({cause}): give the token in TITAN_TOKEN instead", path.display())
+        })
     }
 
     /// What a client shows the gateway at `url`.

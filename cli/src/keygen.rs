@@ -24,7 +24,8 @@ pub fn run(args: &KeygenArgs) -> anyhow::Result<()> {
 
 /// Reads the private key that `--sign` names.
 pub fn read(file: &Path) -> anyhow::Result<PrivateKey> {
-    let pem = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let pem = fs::read_to_string(file)
+        .map_err(|cause| anyhow!("{} cannot be read ({cause}): check --sign", file.display()))?;
     PrivateKey::from_pem(&pem).with_context(|| format!("{} cannot sign", file.display()))
 }
 

@@ -372,7 +372,26 @@ impl Client {
             .map_err(|e| ClientError::Protocol { url: url.into(), cause: e.to_string() })
     }
 
+    /// What it means that a request to `url` got no answer.
+    fn failed(&self, url: &str, error: &ureq::Error) -> ClientError {
+        let cause = error.to_string();
+        match error {
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Protocol(_) => {
+                ClientError::Protocol { url: url.into(), cause }
+            }
+            ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
+                ClientError::Tls { url: self.base.clone(), cause }
+            }
+            // What rustls finds wrong in the handshake comes as invalid data read.
+            ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
+                ClientError::Tls { url: self.base.clone(), cause }
+            }
+            _ => ClientError::Unreachable { url: self.base.clone(), cause },
+        }
+    }
+
     /// The answer to what `send` sends. A gateway that is being replaced by a new one asks to wait, and has changed nothing.
+    #[allow(clippy::disallowed_methods, reason = "a blocking client waits by blocking, as the gateway told it to")]
     fn answer(
         &self,
         url: &str,
@@ -380,19 +399,7 @@ impl Client {
     ) -> Result<Response<Body>, ClientError> {
         let start = Instant::now();
         let mut response = loop {
-            let response = send().map_err(|e| match &e {
-                ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::Protocol(_) => {
-                    ClientError::Protocol { url: url.into(), cause: e.to_string() }
-                }
-                ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => {
-                    ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
-                }
-                // What rustls finds wrong in the handshake comes as invalid data read.
-                ureq::Error::Io(e) if e.kind() == std::io::ErrorKind::InvalidData => {
-                    ClientError::Tls { url: self.base.clone(), cause: e.to_string() }
-                }
-                _ => ClientError::Unreachable { url: self.base.clone(), cause: e.to_string() },
-            })?;
+            let response = send().map_err(|e| self.failed(url, &e))?;
             match retry_after(&response) {
                 Some(pause) if start.elapsed() + pause < self.patience => std::thread::sleep(pause),
                 _ => break response,
