@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use titan_sdk::client::Client;
+use titan_sdk::client::{Client, Credentials};
 use titan_sdk::manifest::{is_service_name, is_version_name};
 use titan_sdk::trial::{self, Kind, Sticky};
 
@@ -474,11 +474,12 @@ pub struct Target {
 }
 
 impl Target {
-    /// A client with what opens this gateway: the variable `TITAN_TOKEN`, or else what `titan login` keeps.
+    /// A client with what opens this gateway: the token in the variable `TITAN_TOKEN`, or else what `titan login` keeps.
     pub fn client(&self) -> anyhow::Result<Client> {
-        let token = std::env::var("TITAN_TOKEN").ok().filter(|token| !token.is_empty());
-        let mut credentials = Remembered::read()?.get(&self.url);
-        credentials.token = token.or(credentials.token);
+        let mut credentials = match std::env::var("TITAN_TOKEN") {
+            Ok(token) if !token.is_empty() => Credentials { token: Some(token), ca: None },
+            _ => Remembered::read()?.get(&self.url),
+        };
         credentials.ca = read_ca(self.ca.as_deref())?.or(credentials.ca);
         Ok(Client::with(&self.url, credentials)?)
     }

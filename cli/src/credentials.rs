@@ -25,9 +25,9 @@ struct Entry {
 }
 
 impl Remembered {
-    /// Reads the user's file; nothing is remembered where there is none.
+    /// Reads the user's file; nothing is remembered where there is none, or no folder for it.
     pub fn read() -> anyhow::Result<Remembered> {
-        Remembered::read_from(&path()?)
+        path().map_or_else(|_| Ok(Remembered::default()), |path| Remembered::read_from(&path))
     }
 
     fn read_from(path: &Path) -> anyhow::Result<Remembered> {

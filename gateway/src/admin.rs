@@ -205,10 +205,8 @@ impl Admin {
                 response::json(StatusCode::OK, &Keys { keys: self.access.keys(first) })
             }
             Call::CreateKey => {
-                control.service(first).await.map_err(|problem| of_error(&problem))?;
                 let NewKey { name } = serde_json::from_slice(&self.small(body).await?).map_err(unreadable)?;
-                let service = first.to_owned();
-                created(name.clone(), self.change(move |access| access.create_key(&service, &name)).await)
+                created(name.clone(), control.create_key(first, name).await)
             }
             Call::RevokeKey => {
                 let (service, name) = (first.to_owned(), second.to_owned());

@@ -455,6 +455,19 @@ impl Control {
         Ok(())
     }
 
+    /// Makes an API key of a service and gives its secret.
+    ///
+    /// # Errors
+    /// There is no such service, the name is malformed or taken, or the store fails.
+    pub(crate) async fn create_key(&self, service: &str, name: String) -> Result<String, ControlError> {
+        // A key that is made while its service is deleted would open the next one of that name.
+        let _change = self.change(service).await;
+        self.known(service).await?;
+        let (service, access) = (service.to_owned(), Arc::clone(&self.access));
+        let create = move || access.create_key(&service, &name);
+        Ok(spawn_blocking(create).await.map_err(|_| ControlError::Stopping)??)
+    }
+
     /// A version that is in memory.
     pub(crate) fn held(&self, service: &str, number: u64) -> Option<Arc<Version>> {
         self.routes.loaded(service, number)
