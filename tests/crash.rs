@@ -25,6 +25,7 @@ fn bundles(folder: &Path) -> Vec<Vec<u8>> {
 
 /// Service and versions as the admin API tells them, but for what is measured.
 fn state(gateway: &Gateway) -> (Value, Value) {
+    gateway.loaded();
     (gateway.admin_get("/v1/services/crash"), gateway.admin_get("/v1/services/crash/versions"))
 }
 

@@ -1,4 +1,4 @@
-//! A new gateway process takes over from a running one, and clients under full load notice nothing.
+//! Gateways stop and replace each other: requests in flight are answered, and clients under full load notice nothing.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,6 +6,8 @@
 mod bundle;
 mod support;
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
@@ -60,6 +62,34 @@ fn no_request_fails_while_gateways_replace_each_other() {
         assert!(samples.iter().any(|sample| sample.version == version), "{version} answered no request");
     }
     println!("{} requests answered over {CONNECTIONS} connections and 4 takeovers, 0 failed", samples.len());
+}
+
+#[test]
+fn a_stop_waits_for_requests_in_flight_but_not_for_ever() {
+    for (stop_timeout, answered) in [("30s", true), ("1s", false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("titan.toml");
+        std::fs::write(&config, format!("[limits]\nstop_timeout = '{stop_timeout}'\n[storage]\ndata = 'data'"))
+            .unwrap();
+        let mut command = titan();
+        command.args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config"]).arg(config);
+        let gateway = Gateway::spawn(&mut command);
+        let timeout_ms = if answered { 3000 } else { 60_000 };
+        let bundle = bundle::packed(&bundle::bundle(Config { timeout_ms, ..bundle::small() }));
+        Client::new(&gateway.admin).deploy("demo", &bundle).unwrap();
+        let mut stream = TcpStream::connect(gateway.url.trim_start_matches("http://")).unwrap();
+        let request = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").into_bytes();
+        stream.write_all(&[request("/demo/created"), request("/demo/spin")].concat()).unwrap();
+        // The first answer shows that the second request has arrived.
+        assert!(stream.read(&mut [0; 1024]).unwrap() > 0);
+        kill("-TERM", &gateway.pid().to_string());
+        let mut rest = String::new();
+        // A connection that is dropped ends, or is reset.
+        let _ = stream.read_to_string(&mut rest);
+        assert_eq!(rest.starts_with("HTTP/1.1 504 "), answered, "{rest}");
+        assert_eq!(rest.contains("connection: close"), answered, "{rest}");
+        assert_eq!(gateway.exit_code(), Some(0));
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What an operator does to a gateway that serves: prune old versions, back up and restore, run out of disk.
+//! What happens to a gateway in its life: old versions are pruned, it is backed up and restored, restarted with many services, and
+//! runs out of disk.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,6 +12,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{Gateway, fail, succeed, titan};
@@ -33,6 +35,7 @@ fn versions(gateway: &Gateway, service: &str) -> Vec<String> {
 
 /// All that the admin API tells of services and versions.
 fn state(gateway: &Gateway) -> Vec<Value> {
+    gateway.loaded();
     let services = gateway.admin_get("/v1/services");
     let names = services["services"].as_array().unwrap().iter().map(|service| service["name"].as_str().unwrap());
     let versions = names.map(|name| gateway.admin_get(&format!("/v1/services/{name}/versions")));
@@ -153,6 +156,30 @@ fn a_backup_taken_under_deploys_is_restored_as_it_was() {
     }
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_str().unwrap().starts_with('.')), "{left:?}");
+}
+
+#[test]
+fn with_two_hundred_services_it_serves_at_once() {
+    const SERVICES: usize = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(folder.path());
+    let client = Client::new(&gateway.admin);
+    for number in 0..SERVICES {
+        client.deploy(&format!("s{number}"), &marked(&number.to_string(), bundle::small())).unwrap();
+    }
+    gateway.kill();
+    let start = Instant::now();
+    let gateway = Gateway::start(folder.path());
+    // Whichever is asked first does not wait for the others.
+    let answer = gateway.get(&format!("/s{}/created", SERVICES / 2));
+    let first = start.elapsed();
+    assert_eq!((answer.status, answer.version.as_deref()), (201, Some("v1")));
+    gateway.loaded();
+    println!("{SERVICES} services: first answer after {first:?}, all loaded after {:?}", start.elapsed());
+    assert!(first < Duration::from_secs(2), "{first:?}");
+    for number in 0..SERVICES {
+        assert_eq!(gateway.get(&format!("/s{number}/created")).status, 201);
+    }
 }
 
 /// A file system of a few megabytes.

@@ -88,6 +88,13 @@ impl Gateway {
         ureq::get(&url).call().unwrap().body_mut().read_json().unwrap()
     }
 
+    /// Waits until every service has its active version after a start.
+    pub fn loaded(&self) {
+        while self.admin_get("/v1/gateway")["loading"] != 0 {
+            std::thread::yield_now();
+        }
+    }
+
     /// Sends a request to a service; any status is an answer.
     pub fn request(&self, method: &str, path: &str, body: &str) -> Answer {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
