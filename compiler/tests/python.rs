@@ -41,11 +41,12 @@ fn the_python_packages_pass_their_tests() {
 
 #[test]
 fn what_needs_scikit_learns_image_passes() {
-    assert_pass("scikit-learn", &["tests.test_onnx_session", "tests.test_sklearn", "tests.test_sklearn_compose"]);
+    let modules = ["tests.test_onnx_session", "tests.test_refused", "tests.test_sklearn", "tests.test_sklearn_compose"];
+    assert_pass("scikit-learn", &modules);
 }
 
 #[test]
 #[ignore = "installs PyTorch with CUDA, 5 GB: run it with --ignored"]
 fn what_needs_pytorchs_image_passes() {
-    assert_pass("pytorch", &["tests.test_torch"]);
+    assert_pass("pytorch", &["tests.test_refused", "tests.test_torch"]);
 }
