@@ -94,7 +94,7 @@ fn browser() -> Option<Browser> {
 #[test]
 fn services_versions_and_metrics_are_shown() {
     let Some(page) = Page::open() else { return };
-    let metrics = |endpoint: &str| [0, 1].map(|version| page.expected(version, &format!("GET {endpoint}")));
+    let metrics = |endpoint: &str| [1, 0].map(|version| page.expected(version, &format!("GET {endpoint}")));
     for endpoint in ["/loss", "/accuracy"] {
         assert_eq!(page.row("Metrics by version", endpoint)[1..], metrics(endpoint), "{endpoint}");
     }
@@ -335,6 +335,12 @@ fn a_gateway_that_asks_for_a_token_gets_it_from_the_page() {
     browser.type_text(token.trim());
     browser.press(&[key::ENTER]);
     browser.see("No services yet");
+    let bundle = HousePrice::compiled("v1").bundle;
+    let mut deploy = titan();
+    deploy.args(["deploy", bundle.to_str().unwrap()]).env("TITAN_GATEWAY", &gateway.admin);
+    support::succeed(&deploy.env("TITAN_TOKEN", token.trim()).output().unwrap());
+    browser.open(&format!("{}/#/house-price/v1", gateway.admin));
+    browser.wait("the token's name", "[...document.querySelectorAll('dd')].some((dd) => dd.textContent === 'first')");
     browser.click("Sign out");
     browser.see("This gateway asks for a token.");
     let kept = browser.run("return [localStorage.length, sessionStorage.length, document.cookie]");

@@ -4,8 +4,8 @@ import { svg } from "./dom.js";
 
 const WIDTH = 96;
 const HEIGHT = 20;
-// Values it has room for: two minutes of one every two seconds.
-const POINTS = 60;
+// Values it has room for: a minute of one every two seconds.
+const POINTS = 30;
 
 export class Sparkline {
   #values = [];

@@ -68,6 +68,7 @@ impl Browser {
             "--disable-sync",
             // Nothing moves that is about to be clicked.
             "--force-prefers-reduced-motion",
+            "--hide-scrollbars",
             "--window-size=1280,900",
             &profile,
         ];

@@ -4,11 +4,11 @@ import { h, rowHead } from "../dom.js";
 import { metric } from "../format.js";
 import { head, kept, section, table } from "./parts.js";
 
-// Versions that are shown; older ones are a click away.
+// Versions that are shown, the newest first; older ones are a click away.
 const SHOWN = 6;
 
 export function metrics(versions) {
-  const columns = versions.slice(-SHOWN);
+  const columns = versions.slice(-SHOWN).reverse();
   const values = columns.map(answers);
   const names = [...new Set(values.flatMap((answers) => [...answers.keys()]))];
   if (names.length === 0) {

@@ -5,6 +5,7 @@ import { confirm } from "../dialogs.js";
 import { h } from "../dom.js";
 import { notice } from "../states.js";
 
+// In a row that names the version already, a short button does.
 export function rollbackButton(service, active, target, { again }, kind = "") {
   const label = `Roll back to ${target}`;
   const run = async () => {
@@ -22,5 +23,6 @@ export function rollbackButton(service, active, target, { again }, kind = "") {
     }
     again();
   };
-  return h("button", { class: kind, onclick: run }, label);
+  const short = kind === "short";
+  return h("button", { class: !short && kind, "aria-label": short && label, onclick: run }, short ? "Roll back" : label);
 }

@@ -10,6 +10,8 @@ import { trial } from "./trial.js";
 import { tryOut } from "./try.js";
 import { digest, head, section, size, state, table, toCompare, toVersion, trail, when } from "./parts.js";
 
+const ON_TRIAL = ["canary", "shadow"];
+
 export async function service(name, context) {
   const { signal } = context;
   const [about, { versions }] = await Promise.all([
@@ -41,7 +43,7 @@ const row = (name, version, active, context) =>
     h("td", { class: "number wide" }, size(version)),
     h("td", { class: "wide" }, digest(version.notebook_sha256)),
     h("td", { class: "buttons" }, version.version !== active && [
-      rollbackButton(name, active, version.version, context),
+      !ON_TRIAL.includes(version.state) && rollbackButton(name, active, version.version, context, "short"),
       h("a", {
         class: "button",
         href: toCompare(name, version.version, active),

@@ -50,6 +50,12 @@ export function tryOut(service, versions, active) {
   }
 
   endpoints();
+  // One that takes a body shows most.
+  const first = chosen().endpoints.findIndex((one) => sample(one).body !== "");
+  if (first > 0) {
+    inputs.endpoint.value = String(first);
+    prefill();
+  }
   return section("Try an endpoint",
     h("div", { class: "columns" },
       h("form", { class: "try", onsubmit: send },
