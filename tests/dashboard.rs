@@ -388,7 +388,7 @@ fn pictures() {
     };
     // A few seconds of it make a line.
     let live = "document.querySelectorAll('.spark .line')[0]?.getAttribute('d')?.split('L').length > 8";
-    shot("dashboard", "#/house-price", "light", 1280, 800, live);
+    shot("dashboard", "#/house-price", "light", 1280, 1000, live);
     load.finish();
     shot("dashboard-compare", "#/house-price/v1...v2", "dark", 1280, 1000, "document.querySelector('.line.added')");
     shot("dashboard-phone", "#/house-price", "dark", 360, 780, "document.querySelector('.spark .line')");
