@@ -44,10 +44,18 @@ fn evidence(evidence: &Evidence) -> String {
         format!("{} of {} failed, p95 {p95}", side.errors, side.requests)
     };
     format!(
-        "\n    window {window}, {seconds:.0} s: canary {}; active {}; p = {errors_p:.2e} for errors, {latency_p:.2e} for latency, aborts at {abort_at_p:.2e}",
+        "\n    window {window}, {seconds:.0} s: canary {}; active {}; p = {} for errors, {} for latency, aborts at {}",
         side(canary),
-        side(active)
+        side(active),
+        probability(*errors_p),
+        probability(*latency_p),
+        probability(*abort_at_p)
     )
+}
+
+/// Small ones by their size, which is what matters of them.
+fn probability(p: f64) -> String {
+    if p >= 0.01 { format!("{p:.2}") } else { format!("{p:.1e}") }
 }
 
 fn compared(compared: &Compared) -> String {
@@ -84,7 +92,7 @@ mod tests {
         assert_eq!(
             describe("v2", &trial),
             "v2  canary of 12.5%, aborted by the gateway: it failed\n    window 1, 10 s: canary 0 of 0 failed, p95 -; \
-             active 1 of 100 failed, p95 2.2 ms; p = 1.00e0 for errors, 5.00e-1 for latency, aborts at 2.50e-3"
+             active 1 of 100 failed, p95 2.2 ms; p = 1.00 for errors, 0.50 for latency, aborts at 2.5e-3"
         );
         trial = Trial {
             kind: Kind::Shadow,

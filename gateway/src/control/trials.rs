@@ -187,6 +187,8 @@ async fn watch(control: Weak<Control>, trial: Weak<Trial>, service: String, numb
         let Some(verdict) = verdict(&trial) else { continue };
         match control.end(&service, Some(number), By::Gateway, verdict).await {
             Ok(_) | Err(ControlError::NoTrial(_) | ControlError::UnknownService(_)) => return,
+            // The gateway that takes over judges anew.
+            Err(ControlError::Store(StoreError::GivenUp)) => {}
             Err(error) => tracing::error!(service, version = number, "its trial cannot be ended: {error}"),
         }
     }
