@@ -33,6 +33,7 @@ use crate::incoming;
 use crate::loader::LoadError;
 use crate::logs::{self, Stream};
 use crate::metrics::{self, Metrics};
+use crate::openapi;
 use crate::options::Limits;
 use crate::request;
 use crate::response::{self, Answer, error};
@@ -96,7 +97,7 @@ impl Admin {
             Found::Call(call, needs, names) => (call, needs, names),
             Found::OtherMethods(allow) => return Err(other_method(&allow)),
             Found::Nothing => {
-                let message = format!("the admin API has no {path}: its paths begin with /v1/services");
+                let message = format!("the admin API has no {path}: /openapi.json lists its paths");
                 return Err(error(StatusCode::NOT_FOUND, message));
             }
         };
@@ -150,6 +151,7 @@ impl Admin {
     ) -> Result<Streamed, Answer> {
         let control = &self.control;
         Ok(whole(match call {
+            Call::OpenApi => response::json(StatusCode::OK, &openapi::document()),
             Call::Alive => health::alive(),
             Call::Ready => health::ready(&self.routes, &self.stopping),
             Call::Logs => return self.logs(first, head.uri.query().unwrap_or_default()).await,
@@ -197,7 +199,7 @@ impl Admin {
             }
             Call::Snapshot => of(control.snapshot().await),
             Call::Blob => match control.blob(first).await {
-                Ok(blob) => Response::new(Full::from(blob)),
+                Ok(blob) => response::bytes(blob),
                 Err(problem) => of_error(&problem),
             },
             Call::Keys => {

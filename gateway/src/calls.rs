@@ -34,6 +34,7 @@ pub(crate) enum Call {
     Metrics,
     Alive,
     Ready,
+    OpenApi,
 }
 
 /// A row of the table.
@@ -47,7 +48,7 @@ pub(crate) struct Row {
 }
 
 /// Every call. One that is made with GET answers HEAD too.
-pub(crate) static CALLS: [Row; 28] = [
+pub(crate) static CALLS: [Row; 29] = [
     row(Method::GET, "/v1/gateway", Some(Read), Call::Gateway),
     row(Method::GET, "/v1/services", Some(Read), Call::Services),
     row(Method::GET, "/v1/services/{service}", Some(Read), Call::Service),
@@ -76,6 +77,7 @@ pub(crate) static CALLS: [Row; 28] = [
     row(Method::GET, "/metrics", Some(Read), Call::Metrics),
     row(Method::GET, "/healthz", None, Call::Alive),
     row(Method::GET, "/readyz", None, Call::Ready),
+    row(Method::GET, "/openapi.json", Some(Role::Read), Call::OpenApi),
 ];
 
 const fn row(method: Method, path: &'static str, needs: Option<Role>, call: Call) -> Row {

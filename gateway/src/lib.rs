@@ -6,7 +6,7 @@
 //! | `handover` | an upgrade without downtime: one process gives sockets and store to the next |
 //! | `listener`, [`tls`] | connections: TLS, HTTP/1.1 and HTTP/2, limits, graceful stop |
 //! | `serve` | requests to services; [`cors`], `endpoints`, `incoming`, `request`, `body` and `response` are its steps |
-//! | `admin`, `calls`, `control` | the admin API, the table of its calls, and the changes it makes: durable first, then routed |
+//! | `admin`, `calls`, `openapi`, `control` | the admin API, the table of its calls, its OpenAPI document, and the changes it makes: durable first, then routed |
 //! | `dashboard` | the page at `/` of the admin listener, and what it shows |
 //! | [`access`] | who may do what: tokens of the admin API, API keys of services |
 //! | `route` | which versions answer: one atomic pointer a service |
@@ -46,6 +46,7 @@ mod loader;
 mod logs;
 mod meter;
 mod metrics;
+mod openapi;
 pub mod options;
 mod origin;
 mod pace;

@@ -39,6 +39,11 @@ pub(crate) fn notebook(bytes: Vec<u8>) -> Answer {
     with(StatusCode::OK, NOTEBOOK, bytes)
 }
 
+/// Bytes of no particular kind.
+pub(crate) fn bytes(bytes: Vec<u8>) -> Answer {
+    with(StatusCode::OK, HeaderValue::from_static("application/octet-stream"), bytes)
+}
+
 /// Text of this media type.
 pub(crate) fn text(media: &'static str, text: String) -> Answer {
     with(StatusCode::OK, HeaderValue::from_static(media), text.into_bytes())

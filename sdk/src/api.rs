@@ -20,6 +20,7 @@
 //! | `GET /healthz` | | 200 while the process answers; asks for no token |
 //! | `GET /readyz` | | [`Readiness`], or 503 while services are loaded after a start and when the gateway is stopping; asks for no token |
 //! | `GET /metrics` | | OpenMetrics |
+//! | `GET /openapi.json` | | this table, for machines |
 //! | `POST /v1/services/{service}/rollback` | [`Rollback`] | [`RolledBack`] |
 //! | `POST /v1/services/{service}/prune` | [`Prune`] | [`Pruned`] |
 //! | `GET /v1/snapshot` | | [`Snapshot`] |
