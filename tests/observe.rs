@@ -277,6 +277,79 @@ fn health_is_told_to_anyone_and_on_both_listeners() {
     assert!(matches!(refused, Err(ureq::Error::StatusCode(401))), "{refused:?}");
 }
 
+#[test]
+fn a_service_describes_itself_with_the_notebooks_example() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&folder.path().join("data"));
+    let cells = [
+        "import json",
+        "REQUEST = json.dumps({'body': {'area': 8450}, 'args': {'unit': ['m']}, 'path': {'id': '7'}, 'headers': {}})",
+        "# POST /price/:id\nrequest = json.loads(REQUEST)\nprint(json.dumps({'price': request['body']['area'] * 2}))",
+    ];
+    let file = notebook::write(folder.path(), "demo", &cells);
+    gateway.run(&["deploy", file.to_str().unwrap()]);
+    let document = gateway.get("/demo/openapi.json").json();
+    assert_eq!(
+        (&document["openapi"], &document["info"]),
+        (&json!("3.1.0"), &json!({"title": "demo", "version": "v1"}))
+    );
+    let post = &document["paths"]["/price/{id}"]["post"];
+    let body = &post["requestBody"]["content"]["application/json"]["example"];
+    assert_eq!(post["responses"]["200"]["content"]["*/*"]["example"], json!({"price": 16900}), "{document}");
+    // The example is one that the service answers as it says.
+    let base = document["servers"][0]["url"].as_str().unwrap();
+    assert_eq!(gateway.post(&format!("{base}/price/7"), body).json(), json!({"price": 16900}));
+    let direct = gateway.get("/demo@v1/openapi.json").json();
+    assert_eq!(direct["servers"][0]["url"], "/demo@v1");
+
+    let page = ureq::get(&format!("{}/demo/docs", gateway.url)).call().unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    for (path, content_type) in [("/demo/docs/docs.js", "text/javascript"), ("/demo/docs/docs.css", "text/css")] {
+        let asset = gateway.get(path);
+        assert!(asset.status == 200 && asset.content_type.unwrap().starts_with(content_type), "{path}");
+    }
+
+    // What the notebook has there is the notebook's.
+    let file = notebook::write(folder.path(), "demo", &["# GET /docs\nprint('mine')", "# GET /:any\nprint('any')"]);
+    gateway.run(&["deploy", file.to_str().unwrap()]);
+    assert_eq!(gateway.get("/demo/docs").body, "mine\n");
+    assert_eq!(gateway.get("/demo/openapi.json").body, "any\n");
+}
+
+#[test]
+fn the_admin_api_answers_as_its_openapi_document_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&folder.path().join("data"));
+    let file = notebook::write(folder.path(), "demo", &["# GET /fine\nprint('fine')"]);
+    gateway.run(&["deploy", file.to_str().unwrap()]);
+    let document = gateway.admin_get("/openapi.json");
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let target = path.replace("{service}", "demo").replace("{version}", "v1").replace("{sha256}", &"0".repeat(64));
+        let url = format!("{}{}", gateway.admin, target.replace(['{', '}'], ""));
+        let mut allowed = Vec::new();
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+            allowed.push(method.to_uppercase());
+            if method != "get" {
+                continue;
+            }
+            let answer = agent.get(&url).call().unwrap();
+            let described = &operation["responses"][answer.status().as_str()];
+            assert!(described.is_object(), "GET {path} answers {}, which is not described", answer.status());
+            let content_type = answer.headers()["content-type"].to_str().unwrap();
+            let media = content_type.split(';').next().unwrap();
+            assert!(described["content"].get(media).is_some(), "GET {path} answers {media}: {described}");
+        }
+        let refused = agent.patch(&url).send_empty().unwrap();
+        let allow = refused.headers()["allow"].to_str().unwrap().split(", ");
+        let mut allow: Vec<_> = allow.map(str::to_owned).collect();
+        allow.sort();
+        allowed.sort();
+        assert_eq!((refused.status().as_u16(), allow), (405, allowed), "{path}");
+    }
+}
+
 /// A collector of traces that takes everything.
 struct Collector {
     url: String,

@@ -16,6 +16,7 @@
 //! | `version`, `pool`, `pace` | a loaded version, its instances and the queue for them, its share of CPU time |
 //! | `lanes` | long work apart from short work |
 //! | `meter`, `window`, `stats` | what is measured of a version, its last minute, and what the admin API says of both |
+//! | `description` | what a version says of itself: an OpenAPI document, and a page that shows it |
 //! | `health` | whether the gateway lives and takes requests |
 //! | `metrics`, `process` | metrics as Prometheus reads them: of the gateway's versions, and of its process |
 //! | `origin`, `traces` | the request that work is for, and what becomes of it, for a collector of traces |
@@ -32,6 +33,7 @@ mod canary;
 mod control;
 pub mod cors;
 mod dashboard;
+mod description;
 mod direct;
 mod endpoints;
 mod evidence;

@@ -189,6 +189,11 @@ async fn dispatch(
             answer
         }
         Match::Nothing => {
+            // As the client wrote it: with `@v1` where it named a version.
+            let base = head.uri.path().strip_suffix(path).unwrap_or_default();
+            if let Some(own) = placement.version.description().answer(&head.method, base, path) {
+                return Err(own);
+            }
             let message = format!("{service:?} has no endpoint {path}: 'titan versions {service}' lists its endpoints");
             error(StatusCode::NOT_FOUND, message)
         }

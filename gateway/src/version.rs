@@ -12,6 +12,7 @@ use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpac
 use titan_sdk::inference::Observer;
 use titan_sdk::manifest::{Auth, Config};
 
+use crate::description::Description;
 use crate::endpoints::{Endpoints, Match};
 use crate::lanes::Lanes;
 use crate::loader::{LoadError, Parts};
@@ -32,6 +33,7 @@ pub(crate) struct Version {
     meter: Arc<Meter>,
     log: Arc<VersionLog>,
     debug: bool,
+    description: Description,
 }
 
 impl Version {
@@ -80,8 +82,9 @@ impl Version {
             error => LoadError::Start(error),
         })?;
         let timeout = Duration::from_millis(config.timeout_ms);
+        let description = Description::new(&manifest, format!("v{number}"));
         let Config { auth, debug, .. } = manifest.config;
-        Ok(Version { label: label(number), endpoints, auth, debug, timeout, budget, pool, meter, log })
+        Ok(Version { label: label(number), endpoints, auth, debug, description, timeout, budget, pool, meter, log })
     }
 
     /// Its name as a header value: `v1`.
@@ -102,6 +105,11 @@ impl Version {
     /// Its way into the service's log.
     pub(crate) fn log(&self) -> &VersionLog {
         &self.log
+    }
+
+    /// What it says of itself.
+    pub(crate) fn description(&self) -> &Description {
+        &self.description
     }
 
     /// Whether clients are shown tracebacks.

@@ -94,10 +94,12 @@ fn operation(endpoint: &Endpoint, answer: Option<&Answer>) -> Value {
     let body = part("body").filter(|body| **body != "");
     match (body, endpoint.method.as_str()) {
         (Some(Value::String(text)), _) => {
-            operation["requestBody"] = json!({"content": {"text/plain": {"schema": {"type": "string"}, "example": text}}});
+            operation["requestBody"] =
+                json!({"content": {"text/plain": {"schema": {"type": "string"}, "example": text}}});
         }
         (Some(body), _) => {
-            operation["requestBody"] = json!({"content": {"application/json": {"schema": schema(body), "example": body}}});
+            operation["requestBody"] =
+                json!({"content": {"application/json": {"schema": schema(body), "example": body}}});
         }
         (None, "POST" | "PUT" | "PATCH") => operation["requestBody"] = json!({"content": {"*/*": {}}}),
         _ => {}
@@ -113,7 +115,8 @@ fn responses(answer: Option<&Answer>) -> Value {
         Some(Answer { status, body }) => {
             let example = serde_json::from_str(body).unwrap_or_else(|_| Value::from(body.as_str()));
             let description = "The answer to the example";
-            responses[status.to_string()] = json!({"description": description, "content": {"*/*": {"example": example}}});
+            responses[status.to_string()] =
+                json!({"description": description, "content": {"*/*": {"example": example}}});
         }
         None => responses["200"] = json!({"description": "The handler's answer", "content": {"*/*": {}}}),
     }
@@ -165,8 +168,12 @@ mod tests {
         let document = description.document("/demo@v2");
         assert_eq!((&document["servers"][0]["url"], &document["info"]["version"]), (&json!("/demo@v2"), &json!("v2")));
         let post = &document["paths"]["/users/{id}/v{major}"]["post"];
-        let parameters: Vec<_> = post["parameters"].as_array().unwrap().iter().map(|p| (&p["name"], &p["example"])).collect();
-        assert_eq!(parameters, [(&json!("id"), &json!("7")), (&json!("major"), &Value::Null), (&json!("unit"), &json!(["m"]))]);
+        let parameters: Vec<_> =
+            post["parameters"].as_array().unwrap().iter().map(|p| (&p["name"], &p["example"])).collect();
+        assert_eq!(
+            parameters,
+            [(&json!("id"), &json!("7")), (&json!("major"), &Value::Null), (&json!("unit"), &json!(["m"]))]
+        );
         let body = &post["requestBody"]["content"]["application/json"];
         assert_eq!(body["example"]["area"], 8450);
         assert_eq!(body["schema"]["properties"]["names"], json!({"type": "array", "items": {"type": "string"}}));
