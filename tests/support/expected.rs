@@ -155,11 +155,11 @@ impl Expected {
         let without = self.acknowledged.told();
         let open = self.open.take();
         // A change that changes nothing counts as made.
-        if let Some(with) = open.as_ref().map(|open| self.acknowledged.after(self.service, open)) {
-            if *found == with.told() {
-                self.acknowledged = with;
-                return Settled::Made;
-            }
+        if let Some(with) = open.as_ref().map(|open| self.acknowledged.after(self.service, open))
+            && *found == with.told()
+        {
+            self.acknowledged = with;
+            return Settled::Made;
         }
         if *found == without {
             return if open.is_some() { Settled::Absent } else { Settled::NothingOpen };

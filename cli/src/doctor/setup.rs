@@ -48,7 +48,7 @@ fn data(folder: &Path) -> Vec<Finding> {
         let found = format!("{} can be written by other users", folder.display());
         findings.push(Finding::error("data folder", found, format!("chmod go-w {}", folder.display())));
     }
-    if statfs(existing(folder)).is_ok_and(|system| i64::from(system.f_type) == TMPFS) {
+    if statfs(existing(folder)).is_ok_and(|system| system.f_type == TMPFS) {
         let found = format!("{} is in memory: it is lost when the host stops", folder.display());
         findings.push(Finding::warning("data folder", found, "name a folder on a disk (storage.data)"));
     }
@@ -77,10 +77,12 @@ fn space(folder: &Path) -> Finding {
     };
     let found = format!("{} free", ByteSize(free).display().iec());
     let mend = "make room: 'titan prune --keep 5' deletes old versions";
-    match free {
-        ..NO_SPACE => Finding::error("disk space", found, mend),
-        ..LITTLE_SPACE => Finding::warning("disk space", found, mend),
-        _ => Finding::ok("disk space", found),
+    if free < NO_SPACE {
+        Finding::error("disk space", found, mend)
+    } else if free < LITTLE_SPACE {
+        Finding::warning("disk space", found, mend)
+    } else {
+        Finding::ok("disk space", found)
     }
 }
 
