@@ -7,12 +7,18 @@ mod bundle;
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Bytes;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::load::Load;
 use support::{Gateway, titan};
 use titan_sdk::client::Client;
@@ -62,6 +68,67 @@ fn no_request_fails_while_gateways_replace_each_other() {
         assert!(samples.iter().any(|sample| sample.version == version), "{version} answered no request");
     }
     println!("{} requests answered over {CONNECTIONS} connections and 4 takeovers, 0 failed", samples.len());
+}
+
+/// Sends requests over HTTP/2 until it is told to stop, and counts the answers. A request that could not be sent any more, since
+/// the connection goes away, is sent over another; one that was sent is answered.
+async fn over_http2(address: SocketAddr, stop: Arc<AtomicBool>) -> usize {
+    let connect = || async {
+        let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        tokio::spawn(connection);
+        sender
+    };
+    let mut sender = connect().await;
+    let mut answers = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let url = format!("http://{address}/demo/created");
+        let request = hyper::Request::get(url).body(Empty::<Bytes>::new()).unwrap();
+        match sender.try_send_request(request).await {
+            Ok(answer) => {
+                assert_eq!(answer.status(), 201);
+                answer.into_body().collect().await.expect("every answer is whole");
+                answers += 1;
+            }
+            Err(mut error) => {
+                assert!(error.take_message().is_some(), "a request that was sent is lost: {error:?}");
+                sender = connect().await;
+            }
+        }
+    }
+    answers
+}
+
+#[test]
+fn http2_clients_lose_no_request_either() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::start(folder.path());
+    let bundle = bundle::packed(&bundle::bundle(Config { cpu: 2.0, ..bundle::small() }));
+    Client::new(&gateway.admin).deploy("demo", &bundle).unwrap();
+    let address: SocketAddr = gateway.url.trim_start_matches("http://").parse().unwrap();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let load = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let clients: Vec<_> = (0..4).map(|_| tokio::spawn(over_http2(address, Arc::clone(&stopped)))).collect();
+            let mut answers = Vec::new();
+            for client in clients {
+                answers.push(client.await.unwrap());
+            }
+            answers
+        })
+    });
+    for _ in 0..3 {
+        progress(&gateway);
+        let next = successor(&gateway, folder.path());
+        assert_eq!(gateway.exit_code(), Some(0));
+        gateway = next;
+    }
+    progress(&gateway);
+    stop.store(true, Ordering::Relaxed);
+    let answers = load.join().unwrap();
+    assert!(answers.iter().all(|answers| *answers > 10), "{answers:?}");
 }
 
 #[test]
