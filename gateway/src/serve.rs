@@ -107,7 +107,7 @@ async fn route(services: &Services, head: &mut Parts, body: Incoming) -> Result<
     // From here on the request stays on this version, whatever happens to the route.
     let answer = match refusal(&services.access, &placement, service, &mut head.headers) {
         None => dispatch(&placement, service, path, services, head, body).await,
-        Some(refusal) => Err(refusal),
+        Some(refusal) => Err(page(&placement.version, &head.method, path).unwrap_or(refusal)),
     };
     let version = &placement.version;
     let mut answer = answer.unwrap_or_else(|answer| {
@@ -157,6 +157,14 @@ fn refusal(access: &Access, placement: &Placement, service: &str, headers: &mut 
         headers.remove(API_KEY);
     }
     None
+}
+
+/// What of the page about a service anybody may see, where no endpoint is in its place.
+fn page(version: &Version, method: &Method, path: &str) -> Option<Answer> {
+    match version.find(method, path) {
+        Match::Nothing => version.description().page(method, path),
+        _ => None,
+    }
 }
 
 /// # Errors

@@ -209,6 +209,13 @@ fn a_service_with_keys_answers_only_who_has_one() {
     let strangers = ["/demo/nowhere", "/demo/count", "/demo"].map(|path| ask(path, &[]));
     assert!(strangers.iter().all(|answer| answer.status == 401 && answer.body == strangers[0].body), "{strangers:?}");
 
+    // But the page that asks for one.
+    let page = ask("/demo/docs", &[]);
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    assert_eq!(ask("/demo/openapi.json", &[]).status, 401);
+    let document = ask("/demo/openapi.json", &[("x-api-key", &key)]).json();
+    assert_eq!(document["components"]["securitySchemes"]["header"]["name"], "X-API-Key");
+
     assert_eq!(gateway.client.keys("demo").unwrap()[0].name, "app");
     assert_eq!(refused(gateway.client.create_key("demo", "app")).0, 409);
     gateway.client.revoke_key("demo", "app").unwrap();

@@ -2,6 +2,26 @@
 // is set as text, never as HTML.
 "use strict";
 
+// Asked for where the service wants one, and kept for as long as the page is open.
+let key = "";
+
+function withKey(headers = {}) {
+  return key ? { ...headers, "x-api-key": key } : headers;
+}
+
+async function describe() {
+  for (;;) {
+    const response = await fetch("openapi.json", { headers: withKey() });
+    if (response.status !== 401) {
+      return response;
+    }
+    key = (window.prompt("This service asks for an API key:") ?? "").trim();
+    if (!key) {
+      return response;
+    }
+  }
+}
+
 function element(name, properties = {}, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
@@ -53,10 +73,10 @@ function endpoint(base, path, method, operation) {
       }
     }
     const url = base + target + (query.size ? `?${query}` : "");
-    const options = { method: method.toUpperCase() };
+    const options = { method: method.toUpperCase(), headers: withKey() };
     if (body && body.value !== "") {
       options.body = body.value;
-      options.headers = { "content-type": media === "*/*" ? "application/json" : media };
+      options.headers = withKey({ "content-type": media === "*/*" ? "application/json" : media });
     }
     return [url, options];
   }
@@ -83,7 +103,7 @@ function endpoint(base, path, method, operation) {
 async function main() {
   const main = document.querySelector("main");
   try {
-    const response = await fetch("openapi.json");
+    const response = await describe();
     if (!response.ok) {
       throw new Error(`status ${response.status}`);
     }

@@ -6,7 +6,7 @@ mod page;
 
 use http::Method;
 use serde_json::{Map, Value, json};
-use titan_sdk::manifest::{Answer, Endpoint, Manifest};
+use titan_sdk::manifest::{Answer, Auth, Endpoint, Manifest};
 
 use crate::response::Answer as Response;
 
@@ -14,6 +14,7 @@ use crate::response::Answer as Response;
 pub(crate) struct Description {
     service: String,
     version: String,
+    auth: Auth,
     endpoints: Vec<(Endpoint, Option<Answer>)>,
 }
 
@@ -25,7 +26,7 @@ impl Description {
             parity.and_then(|parity| parity.answer.clone())
         };
         let endpoints = manifest.endpoints.iter().map(|endpoint| (endpoint.clone(), answer(endpoint))).collect();
-        Description { service: manifest.service.clone(), version, endpoints }
+        Description { service: manifest.service.clone(), version, auth: manifest.config.auth, endpoints }
     }
 
     /// The answer at `path` below the service, if it is one of the gateway's own. `base` is where the service is reached: `/demo`.
@@ -39,6 +40,11 @@ impl Description {
         }
     }
 
+    /// The files of the page, which hold nothing secret: without a key it asks for one.
+    pub(crate) fn page(&self, method: &Method, path: &str) -> Option<Response> {
+        if method == Method::GET || method == Method::HEAD { page::answer(path) } else { None }
+    }
+
     /// The OpenAPI document.
     fn document(&self, base: &str) -> Value {
         let mut paths = Map::new();
@@ -46,7 +52,7 @@ impl Description {
             let item = paths.entry(template(&endpoint.path)).or_insert_with(|| json!({}));
             item[endpoint.method.to_ascii_lowercase()] = operation(endpoint, answer.as_ref());
         }
-        json!({
+        let mut document = json!({
             "openapi": "3.1.0",
             "info": {"title": self.service, "version": self.version},
             "servers": [{"url": base}],
@@ -59,7 +65,15 @@ impl Description {
                 },
                 "required": ["error"],
             }}},
-        })
+        });
+        if self.auth == Auth::Key {
+            document["security"] = json!([{"bearer": []}, {"header": []}]);
+            document["components"]["securitySchemes"] = json!({
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            });
+        }
+        document
     }
 }
 
@@ -159,6 +173,7 @@ mod tests {
         let description = Description {
             service: "demo".into(),
             version: "v2".into(),
+            auth: Auth::None,
             endpoints: vec![
                 (endpoint("POST", "/users/:id/v:major", Some(example)), Some(answer)),
                 (endpoint("GET", "/loss", None), None),
@@ -185,7 +200,8 @@ mod tests {
 
     #[test]
     fn only_reading_is_the_gateways() {
-        let description = Description { service: "demo".into(), version: "v1".into(), endpoints: Vec::new() };
+        let description =
+            Description { service: "demo".into(), version: "v1".into(), auth: Auth::None, endpoints: vec![] };
         for path in ["/openapi.json", "/docs", "/docs/docs.js", "/docs/docs.css"] {
             assert!(description.answer(&Method::GET, "/demo", path).is_some(), "{path}");
             assert!(description.answer(&Method::POST, "/demo", path).is_none(), "{path}");
