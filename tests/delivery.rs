@@ -303,6 +303,23 @@ fn a_trial_goes_on_after_a_kill() {
 }
 
 #[test]
+fn a_trial_goes_on_when_another_gateway_takes_over() {
+    let demo = Demo::new(&[GOOD]);
+    demo.deploy(&[GOOD], &["--canary", "50%", "--sticky", "header:x-user"]);
+    let sides = |demo: &Demo| (0..40).map(|user| demo.ask(&[("x-user", &user.to_string())]).0).collect::<Vec<_>>();
+    let before = sides(&demo);
+    let Demo { gateway, client, folder } = demo;
+    let address = |url: &str| url.trim_start_matches("http://").to_owned();
+    let mut command = titan();
+    command.args(["gateway", "--takeover", "--listen", &address(&gateway.url), "--admin", &address(&gateway.admin)]);
+    let next = Gateway::spawn(command.arg("--data").arg(folder.path().join("data")));
+    assert_eq!(gateway.exit_code(), Some(0));
+    let demo = Demo { gateway: next, client, folder };
+    assert_eq!((sides(&demo), demo.state("v2")), (before, VersionState::Canary));
+    assert_eq!(demo.client.promote("demo").unwrap().to, "v2");
+}
+
+#[test]
 fn a_kill_at_any_moment_of_a_trial_loses_nothing_acknowledged() {
     let mut demo = Demo::new(&[GOOD]);
     let bundle = fs::read(demo.bundle(&[GOOD])).unwrap();
