@@ -1,4 +1,4 @@
-//! Kills a gateway at hundreds of points of deploys, rollbacks, deletions and prunes, and its restarts too. After every restart what
+//! Kills a gateway at hundreds of points of deploys, rollbacks, trials, deletions and prunes, and its restarts too. After every restart what
 //! was acknowledged is there, what was not is there whole or not at all, nothing else lies about, and every service answers.
 //!
 //! `tests/crash.sh COUNT` chooses how many kills; a seed in TITAN_CRASH_SEED repeats a run's choices. Points are system calls,

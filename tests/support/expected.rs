@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use titan_sdk::bundle::part;
 use titan_sdk::client::{Client, ClientError};
+use titan_sdk::trial::Kind;
 
 use crate::bundle::{bundle, packed, small};
 
@@ -12,6 +13,10 @@ use crate::bundle::{bundle, packed, small};
 pub enum Change {
     /// Of a bundle with this mark.
     Deploy(u64),
+    /// The same, on trial beside the active version.
+    TryOut(u64),
+    Promote,
+    Abort,
     Rollback(u64),
     DeleteVersion(u64),
     DeleteService,
@@ -23,8 +28,10 @@ pub enum Change {
 struct State {
     /// Digest of each version's notebook, which the mark decides.
     versions: BTreeMap<u64, String>,
-    /// Every version, in the order of last activation.
+    /// Every version that was ever active, in the order of last activation.
     activations: Vec<u64>,
+    /// The version on trial.
+    candidate: Option<u64>,
     /// Largest number ever given.
     last: u64,
 }
@@ -35,6 +42,7 @@ pub struct Found {
     versions: BTreeMap<String, String>,
     pub active: Option<String>,
     previous: Option<String>,
+    candidate: Option<String>,
 }
 
 /// A service as it must be.
@@ -50,20 +58,28 @@ pub struct Expected {
 impl Change {
     /// Any change that the service's state allows.
     pub fn any(expected: &mut Expected, below: &mut dyn FnMut(u64) -> u64) -> Change {
-        let State { activations, .. } = &expected.acknowledged;
+        let State { versions, activations, candidate, .. } = &expected.acknowledged;
         let mut one_of = |numbers: &[u64]| {
             let index = below(numbers.len() as u64);
             numbers[usize::try_from(index).unwrap()]
         };
-        let choice = one_of(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        match (choice, activations.as_slice()) {
-            (0..=2, numbers @ [_, ..]) => Change::Rollback(one_of(numbers)),
-            (3, [inactive @ .., _]) if !inactive.is_empty() => Change::DeleteVersion(one_of(inactive)),
-            (4, [_, _, ..]) => Change::Prune(2),
-            (5, [_, _, _, ..]) => Change::DeleteService,
+        let choice = one_of(&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+        let active = activations.last().copied();
+        let settled: Vec<u64> = versions.keys().copied().filter(|number| Some(*number) != *candidate).collect();
+        let inactive: Vec<u64> = settled.iter().copied().filter(|number| Some(*number) != active).collect();
+        match choice {
+            0..=2 if active.is_some() => Change::Rollback(one_of(&settled)),
+            3 if !inactive.is_empty() => Change::DeleteVersion(one_of(&inactive)),
+            4 if versions.len() > 2 => Change::Prune(2),
+            5 if versions.len() > 3 => Change::DeleteService,
+            6 | 7 if candidate.is_some() => Change::Promote,
+            // No deploy while one is on trial.
+            _ if candidate.is_some() => Change::Abort,
             _ => {
+                let on_trial = choice > 8 && active.is_some();
                 expected.next_mark += 1;
-                Change::Deploy(expected.next_mark)
+                let mark = expected.next_mark;
+                if on_trial { Change::TryOut(mark) } else { Change::Deploy(mark) }
             }
         }
     }
@@ -71,6 +87,9 @@ impl Change {
     pub fn ask(&self, client: &Client, service: &str) -> Result<(), ClientError> {
         match self {
             Change::Deploy(mark) => client.deploy(service, &marked(service, *mark)).map(drop),
+            Change::TryOut(mark) => client.try_out(service, &marked(service, *mark), &Kind::Shadow).map(drop),
+            Change::Promote => client.promote(service).map(drop),
+            Change::Abort => client.abort(service).map(drop),
             Change::Rollback(to) => client.rollback(service, Some(&format!("v{to}"))).map(drop),
             Change::DeleteVersion(number) => client.delete_version(service, &format!("v{number}")),
             Change::DeleteService => client.delete_service(service),
@@ -84,11 +103,17 @@ impl State {
         let mut state = self.clone();
         match *change {
             Change::Deploy(mark) => {
-                state.last += 1;
-                state.versions.insert(state.last, notebook(service, mark).1);
-                state.activations.push(state.last);
+                let number = state.add(service, mark);
+                state.activations.push(number);
             }
+            Change::TryOut(mark) => state.candidate = Some(state.add(service, mark)),
+            Change::Promote => {
+                let promoted = state.candidate.take();
+                state.activations.extend(promoted);
+            }
+            Change::Abort => state.candidate = None,
             Change::Rollback(to) => {
+                state.candidate = None;
                 state.activations.retain(|number| *number != to);
                 state.activations.push(to);
             }
@@ -96,16 +121,23 @@ impl State {
             Change::DeleteService => {
                 state.versions.clear();
                 state.activations.clear();
+                state.candidate = None;
             }
             Change::Prune(keep) => {
-                let mut numbers = state.activations.clone();
-                numbers.sort_unstable();
+                let mut numbers: Vec<u64> = state.versions.keys().copied().collect();
                 numbers.truncate(numbers.len().saturating_sub(keep));
-                numbers.retain(|number| Some(number) != state.activations.last());
+                let in_use = [state.activations.last().copied(), state.candidate];
+                numbers.retain(|number| !in_use.contains(&Some(*number)));
                 state.forget(&numbers);
             }
         }
         state
+    }
+
+    fn add(&mut self, service: &str, mark: u64) -> u64 {
+        self.last += 1;
+        self.versions.insert(self.last, notebook(service, mark).1);
+        self.last
     }
 
     fn forget(&mut self, numbers: &[u64]) {
@@ -119,6 +151,7 @@ impl State {
             versions: self.versions.iter().map(|(number, digest)| (name(number), digest.clone())).collect(),
             active: self.activations.last().map(name),
             previous: self.activations.iter().rev().nth(1).map(name),
+            candidate: self.candidate.as_ref().map(name),
         }
     }
 }
@@ -131,7 +164,7 @@ impl Found {
         };
         let versions = client.versions(service)?.into_iter();
         let versions = versions.map(|version| (version.version, version.notebook_sha256)).collect();
-        Ok(Found { versions, active: known.active, previous: known.previous })
+        Ok(Found { versions, active: known.active, previous: known.previous, candidate: known.candidate })
     }
 }
 
