@@ -455,6 +455,83 @@ fn modules_beside_the_notebook_come_along() {
     assert_answers(&cells, &files, &[("/x", "2.0 1 4 True 107 nn late\n")]);
 }
 
+/// pickle would call their classes with the wrong arguments, or fill them by methods that are not ready.
+#[test]
+fn containers_and_exceptions_of_the_notebooks_own_travel() {
+    let cell = r#"
+from collections import Counter, OrderedDict, defaultdict, deque
+class Recent(OrderedDict):
+    def __init__(self, size):
+        super().__init__()
+        self.size = size
+    def __setitem__(self, key, value):
+        super().__setitem__(key, value)
+        while len(self) > self.size:
+            self.popitem(last=False)
+class Typed(list):
+    def __init__(self, kind):
+        self.kind = kind
+    def append(self, value):
+        super().append(self.kind(value))
+class Counts(Counter):
+    def __init__(self, name, values):
+        super().__init__(values)
+        self.name = name
+class Groups(defaultdict):
+    def __init__(self, label):
+        super().__init__(list)
+        self.label = label
+class Window(deque):
+    def __init__(self, size):
+        super().__init__(maxlen=size)
+class Tags(set):
+    def __init__(self, *, owner):
+        self.owner = owner
+class Refused(Exception):
+    def __init__(self, code, why):
+        super().__init__(f'{code}: {why}')
+        self.code = code
+recent = Recent(2)
+for n in range(4):
+    recent[n] = n * n
+typed = Typed(float)
+typed.append(3)
+counts = Counts('letters', 'banana')
+groups = Groups('by length')
+groups[2].append('ab')
+window = Window(2)
+window.extend('xyz')
+tags = Tags(owner=recent)
+tags.add('new')
+recent[9] = tags
+refused = Refused(404, 'gone')
+"#;
+    let endpoint = r#"# GET /x
+recent[10] = 1
+typed.append('4')
+window.append('w')
+print(list(recent), recent.size, typed, typed.kind.__name__, counts.most_common(1), counts.name)
+print(dict(groups), groups.label, groups['new'], list(window), window.maxlen, tags.owner is recent, list(tags))
+print(refused, refused.code, isinstance(refused, Refused))"#;
+    let expected = "[9, 10] 2 [3.0, 4.0] float [('a', 3)] letters\n\
+                    {2: ['ab']} by length [] ['z', 'w'] 2 True ['new']\n404: gone 404 True\n";
+    assert_answers(&[cell, endpoint], &[], &[("/x", expected)]);
+}
+
+#[test]
+fn what_the_notebook_sets_outside_its_variables_is_set() {
+    let cells = [
+        "'''yaml\ntitan: v1\nimage: scikit-learn\n'''",
+        "import decimal, os, sys\nimport numpy as np\nimport pandas as pd\nnp.set_printoptions(precision=2, threshold=sys.maxsize)\n\
+         os.environ['STAGE'] = 'trial'\ndecimal.getcontext().prec = 5\npd.options.display.float_format = lambda v: f'<{v:.1f}>'\n\
+         pd.set_option('display.max_rows', 2)\nframe = pd.DataFrame({'a': [1.25, 2.5, 3.75]})",
+        "# GET /x\nprint(np.array([1 / 3]), os.environ['STAGE'], decimal.Decimal(2).sqrt(), sys.maxsize)\n\
+         print(len(str(np.arange(1200)).split()))\nprint(frame)",
+    ];
+    let expected = "[0.33] trial 1.4142 9223372036854775807\n1200\n       a\n0  <1.2>\n..   ...\n2  <3.8>\n\n[3 rows x 1 columns]\n";
+    assert_answers(&cells, &[], &[("/x", expected)]);
+}
+
 #[test]
 fn making_the_heap_image_leaves_no_trace() {
     let cells = [

@@ -102,12 +102,14 @@ impl Graph {
 
     fn of_parsed(file: &ModelProto, parsed: InferenceModel) -> TractResult<Graph> {
         let typed = parsed.into_typed()?.into_decluttered()?;
+        let given = typed.input_outlets()?;
         let name = |outlet: OutletId| match typed.outlet_label(outlet) {
-            Some(label) => label.to_string(),
-            None => typed.node(outlet.node).name.clone(),
+            // An input takes over the label of an operator that did nothing to it.
+            Some(label) if !given.contains(&outlet) => label.to_string(),
+            _ => typed.node(outlet.node).name.clone(),
         };
         let mut inputs = Vec::new();
-        for &outlet in typed.input_outlets()? {
+        for &outlet in given {
             let fact = typed.outlet_fact(outlet)?;
             inputs.push(Port { name: name(outlet), datum: fact.datum_type, shape: fact.shape.dims().to_vec() });
         }

@@ -121,6 +121,7 @@ class Predict(KerasTest):
                 (6, 3),
                 [layers.LSTM(4, return_sequences=True), layers.Bidirectional(layers.GRU(3)), layers.Dense(1)],
             ),
+            "both ways": ((6, 3), [layers.Bidirectional(layers.LSTM(2, return_sequences=True)), layers.Flatten()]),
             "attention": ((6, 8), [layers.LayerNormalization(), layers.Dense(8, activation="silu")]),
         }
         for name, (shape, stack) in stacks.items():

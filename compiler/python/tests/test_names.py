@@ -60,6 +60,9 @@ class CellReadsTest(unittest.TestCase):
         self.check("for i in xs:\n    if i: continue\n    else: y = i\n    y", "xs")
         self.check("while c: x = 1\nx", "c", "x")
         self.check("with a as f, b(f): x = f\nx, f", "a", "b")
+        self.check("match v:\n    case 1: x = 1\n    case _: x = 2\nx", "v")
+        self.check("match v:\n    case 1: x = 1\n    case other: raise other\nx", "v")
+        self.check("match v:\n    case 1: x = 1\n    case other if other: raise other\nx", "v", "x")
         self.check("match v:\n    case [a, *b] if a: b\n    case Cls(k=c): c\n    case {'k': d, **e}: d, e", "v", "Cls")
 
     def test_what_may_fail_may_not_have_set(self):

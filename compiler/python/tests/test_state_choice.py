@@ -55,6 +55,12 @@ class StateChoiceTest(unittest.TestCase):
         with self.subTest(setup=setup, sources=sources):
             self.assertEqual(chosen(setup, *sources, **options)["mode"], "reuse")
 
+    def test_members_of_enums_are_no_state(self):
+        setup = "import enum\nclass Kind(enum.Flag):\n    A = 1\n    B = 2\n"
+        self.assert_reuse(setup, "kind = Kind.A\nfor name in ('A', 'B'):\n    kind |= Kind[name]\nprint(kind)")
+        function = "def joined(names):\n    kind = Kind(0)\n    for name in names:\n        kind |= Kind[name]\n    return kind"
+        self.assert_reuse(setup + function, "print(joined('A'))")
+
     def test_the_reason_names_endpoint_variable_reader_and_cell(self):
         self.assertEqual(
             chosen("counter = 0", "counter += 1\nprint(counter)"),

@@ -119,6 +119,30 @@ class Capture:
         self._seen = set()
         self._models = {}
         self._arrays = {}
+        self.shown = [value for endpoint in self.endpoints for value in self._shown(endpoint)]
+
+    def _shown(self, endpoint):
+        """What the last expression stands for, where it is a variable or an attribute or element of one."""
+        last = ast.parse(endpoint.source).body[-1:]
+        node, steps = last[0].value if last and isinstance(last[0], ast.Expr) else None, []
+        while isinstance(node, (ast.Attribute, ast.Subscript)):
+            steps.insert(0, node)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self._kernel.names:
+            return
+        value = self._kernel.names[node.id]
+        try:
+            for step in steps:
+                if isinstance(step, ast.Attribute):
+                    value = vars(value)[step.attr]
+                elif type(value) in (dict, list, tuple) or type(value).__module__.startswith("sklearn."):
+                    value = value[ast.literal_eval(step.slice)]
+                else:
+                    return
+        except (TypeError, ValueError, LookupError):
+            # It is computed, or another at each request.
+            return
+        yield value
 
     def search(self):
         """Finds everything. Raises FreezeError for what cannot travel."""

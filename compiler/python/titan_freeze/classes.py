@@ -7,6 +7,7 @@ import enum
 import functools
 import re
 import types
+import typing
 
 from . import sklearn_classes, stand_ins
 from .references import is_reference
@@ -38,6 +39,8 @@ def _is_plain(value, modules):
 
 
 def _text(value):
+    if isinstance(value, typing.ForwardRef):
+        return value.__forward_arg__
     # Without the address an object shows that has no repr of its own: the same notebook gives the same state.
     return value.__qualname__ if isinstance(value, type) else re.sub(" at 0x[0-9a-f]+", "", repr(value))
 

@@ -9,7 +9,7 @@ _COPES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 # What code may ask about where it runs, as the engine answers.
 _ENGINE = {
     "sys": types.SimpleNamespace(
-        version_info=(3, 13, 5, "final", 0), platform="wasi", byteorder="little", maxsize=2**31 - 1
+        version_info=(3, 13, 5, "final", 0), platform="wasi", byteorder="little", maxsize=2**63 - 1
     ),
     "os": types.SimpleNamespace(name=os.name),
 }

@@ -16,7 +16,7 @@ A spec is made of dicts, lists, strings, numbers, booleans, None and numpy array
   evaluation            losses and metrics (see keras_evaluation), or None for a model that was not compiled
   unsupported           {"predict" or "evaluate": reason}
   history               of the last `fit`, or None
-  metrics_names, loss, optimizer, summary, parameters, config     what a notebook may ask for
+  metrics_names, loss, optimizer, summary, parameters, config, layers ([[class, name]])     what a notebook may ask for
 """
 
 import contextlib
@@ -28,6 +28,7 @@ import warnings
 
 import numpy as np
 
+from . import keras_names
 from .errors import Unsupported
 
 KIND = "keras"
@@ -69,6 +70,11 @@ def part(value):
     if is_tensor(value):
         return "tensor", tensor_array(value)
     return None
+
+
+def reference(value):
+    """Functions and types that the engine's `keras` and `tensorflow` have."""
+    return keras_names.reference(value)
 
 
 def is_history(value):
@@ -137,6 +143,7 @@ def convert(model, name, folder):
         "optimizer": _optimizer(model),
         "summary": _summary(model),
         "parameters": int(model.count_params()),
+        "layers": [[type(layer).__name__, str(layer.name)] for layer in model.layers],
         "config": _config(model),
     }
 

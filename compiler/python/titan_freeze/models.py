@@ -7,11 +7,13 @@
     answers(model, spec, inputs)   what the model computes for arrays, one for each of the spec's inputs, as a list of
                            arrays in the graph's order
     part(value)            (function of `titan.rebuild`, its argument) for what else of the library travels, or None
+    reference(value)       (module, name) by which the engine knows a part of the library that has one there, or None
 
 Nothing is imported that the notebook has not imported.
 """
 
 import base64
+import functools
 import sys
 
 import numpy as np
@@ -97,4 +99,14 @@ class Models:
             found = library.part(value)
             if found is not None:
                 return getattr(self._stand_ins, found[0]), (found[1],)
+        return self.reference(value)
+
+    def reference(self, value):
+        """The reduction of what the engine has under a name of its own, or None."""
+        for library in self._libraries:
+            found = library.reference(value)
+            if found is not None:
+                module, name = found
+                root, *rest = module.split(".")
+                return getattr, (functools.reduce(getattr, rest, sys.modules[root]), name)
         return None

@@ -146,13 +146,16 @@ class CellReads:
 
     def _Match(self, statement, known):
         known = self._expression(statement.subject, known)
+        after = Everything()
         for case in statement.cases:
             # Patterns are no expressions of their own; what they read and set is found in a statement of the one case.
             alone = ast.copy_location(ast.Match(ast.copy_location(ast.Constant(None), statement), [
                 ast.match_case(case.pattern, case.guard, [ast.copy_location(ast.Pass(), statement)])
             ]), statement)
-            self._block(case.body, self._simple(alone, known))
-        return known
+            after = after & self._block(case.body, self._simple(alone, known))
+        last = statement.cases[-1]
+        takes_all = last.guard is None and isinstance(last.pattern, ast.MatchAs) and last.pattern.pattern is None
+        return after if takes_all else after & known
 
     def _Raise(self, statement, known):
         self._simple(statement, known)

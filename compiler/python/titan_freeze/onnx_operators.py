@@ -54,10 +54,13 @@ NUMBERS = {"one": 1, "zero": 0}
 
 
 def spell_out(graph):
-    """Replaces nodes of `graph`: those of ALWAYS, and those of AS_OUTPUT whose result is an output."""
+    """Replaces nodes of `graph`: those of ALWAYS, those of AS_OUTPUT whose result is an output, and reversals."""
     outputs = _outputs(graph)
     nodes = []
     for node in graph.node:
+        if node.op_type == "ReverseSequence" and "ReverseV2" in node.name:
+            nodes.append(_reversed(graph, node))
+            continue
         steps = ALWAYS.get(node.op_type)
         if steps is None and node.output[0] in outputs:
             steps = AS_OUTPUT.get(node.op_type)
@@ -79,6 +82,16 @@ def _outputs(graph):
         if node.output[0] in outputs and node.op_type in LAYOUT:
             outputs.update(node.input if node.op_type == "Concat" else node.input[:1])
     return outputs
+
+
+def _reversed(graph, node):
+    """Backwards along the time axis, whole: what tf2onnx writes for TensorFlow's ReverseV2."""
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "time_axis"), 0)
+    names = [node.input[0]]
+    for name, value in ("starts", -1), ("ends", np.iinfo(np.int64).min), ("axes", axis), ("steps", -1):
+        names.append(f"{node.output[0]}/{name}")
+        graph.initializer.append(numpy_helper.from_array(np.array([value], np.int64), names[-1]))
+    return helper.make_node("Slice", names, node.output)
 
 
 def _spelled(graph, node, steps):

@@ -26,6 +26,11 @@ def part(value):
     return None
 
 
+def reference(value):
+    """Nothing has another name in the engine."""
+    return None
+
+
 def convert(session, name, folder):
     """Writes folder/NAME.onnx and returns the spec. Raises Unsupported for a model the host cannot run."""
     spec = {"graph": name, "inputs": _ports(session.get_inputs()), "outputs": _ports(session.get_outputs())}
@@ -67,6 +72,8 @@ def _content(session):
     except ImportError:
         # Then it is taken as it is: the compiler finds what is missing in it.
         return content
+    from . import onnx_host
+
     model = onnx.load_from_string(content)
     onnx.load_external_data_for_model(model, folder)
     for port in model.graph.input:
@@ -74,4 +81,5 @@ def _content(session):
             if not dimension.dim_param and dimension.dim_value <= 0:
                 # The host wants to know which dimensions are equal: the first ones are those of the batch.
                 dimension.dim_param = f"{port.name}_{i}" if i else "batch"
+    onnx_host.adapt(model)
     return model.SerializeToString()

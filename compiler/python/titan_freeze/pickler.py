@@ -14,7 +14,7 @@ import sys
 import types
 import typing
 
-from . import classes, hints, stand_ins
+from . import classes, containers, hints, keras_names, stand_ins
 from .errors import CannotTravel
 from .models import Models
 from .names import global_reads
@@ -38,6 +38,8 @@ class Pickler(pickle.Pickler):
     capture.model(model)                the spec of a model
     capture.array(array)                the number of an array, whose memory is kept
     capture.base(array)                 the array that `array` is a view of, if that travels too
+
+    `capture.shown` are the values of variables, or parts of them, that endpoints show as their last expressions.
     """
 
     def __init__(self, file, capture, modules, sources):
@@ -69,12 +71,14 @@ class Pickler(pickle.Pickler):
         if "sklearn" in sys.modules:
             from .sklearn_model import Estimators
 
-            self._estimators = Estimators(stand_ins, modules.has)
+            self._estimators = Estimators(stand_ins, modules.has, capture.shown)
 
     def reducer_override(self, value):
         if isinstance(value, type):
             return self._class(value)
-        reducer = self._reducers.get(type(value))
+        # A module may be of a class of its own, as those are that load when they are used.
+        kind = types.ModuleType if isinstance(value, types.ModuleType) else type(value)
+        reducer = self._reducers.get(kind)
         if reducer is not None:
             return reducer(value)
         return self._models.reduce(value) or self._of_sklearn(value) or self._instance(value)
@@ -94,6 +98,10 @@ class Pickler(pickle.Pickler):
             module = value.__module__
         if module != "__main__":
             self._check_reference(value, module)
+        if module == "__main__" or module in self._modules.local or module in self._modules.packages:
+            reduced = containers.reduction(value, stand_ins)
+            if reduced is not None:
+                return reduced
         reduce = copyreg.dispatch_table.get(type(value))
         try:
             reduced = reduce(value) if reduce is not None else value.__reduce_ex__(5)
@@ -117,14 +125,17 @@ class Pickler(pickle.Pickler):
         return getattr, (function.__self__, function.__name__)
 
     def _module(self, module):
-        if module.__name__ != "__main__":
-            self._check_reference(module, module.__name__)
-        return importlib.import_module, (module.__name__,)
+        name = keras_names.public(module.__name__)
+        if name != "__main__":
+            self._check_reference(module, name)
+        return importlib.import_module, (name,)
 
     def _function(self, function):
         if stand_ins.is_stand_in(function):
             return NotImplemented
-        reference = self._estimators and self._estimators.reduce_function(function)
+        reference = self._models.reference(function) or (
+            self._estimators and self._estimators.reduce_function(function)
+        )
         if reference:
             return reference
         if is_reference(function):

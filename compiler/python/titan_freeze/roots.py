@@ -10,12 +10,13 @@ its elements only.
 import collections
 import datetime
 import decimal
+import enum
 import numbers
 import re
 
 _SCALARS = (
     numbers.Number, str, bytes, type(None), range, re.Pattern, decimal.Decimal, datetime.date, datetime.time,
-    datetime.timedelta, datetime.tzinfo,
+    datetime.timedelta, datetime.tzinfo, enum.Enum,
 )
 _DEEPEST = 3
 _LOOKED_AT = 10_000
@@ -60,11 +61,14 @@ def is_fixed(value, depth=0):
         return True
     if depth == 0:
         return False
+    if isinstance(value, enum.EnumMeta):
+        return True
     if type(value).__name__ == "ndarray":
         return value.ndim == depth and not value.dtype.hasobject
     if not isinstance(value, (list, tuple, dict, set, frozenset, collections.deque)) or len(value) > _LOOKED_AT:
         return False
     return all(is_fixed(part, depth - 1) for part in (value.values() if isinstance(value, dict) else value))
+
 
 def at(value, depth):
     """The roots of what lies `depth` below a value."""

@@ -10,6 +10,7 @@ names by `sklearn_parts`. This module knows nothing of endpoints or of how a sta
 import copyreg
 import importlib
 import inspect
+import sys
 import types
 import warnings
 
@@ -40,12 +41,14 @@ _PLAIN = (type(None), bool, int, float, complex, str, bytes, slice, range, np.ge
 
 class Estimators:
     """Reduces estimators for a pickler. `stand_ins` has the functions `estimator_class`, `trees` and `tree` of the
-    engine's `rebuild`; `importable(module)` says whether the engine can import a module."""
+    engine's `rebuild`; `importable(module)` says whether the engine can import a module; `shown` are the values that
+    endpoints show."""
 
-    def __init__(self, stand_ins, importable):
+    def __init__(self, stand_ins, importable, shown):
         self._stand_ins, self._importable = stand_ins, importable
         # Trees of an ensemble stay together, whoever refers to them: {id: Tree}.
         self._of_ensembles = {}
+        self._shown = shown
 
     def reduce_class(self, cls):
         """The reduction of a class that has a stand-in, or None."""
@@ -93,6 +96,8 @@ class Estimators:
                 "left": {},
                 "output": _output(value),
             }
+            if any(value is one for one in self._shown):
+                frozen["html"] = _html(value)
         kept = {}
         for name, part in attributes.items():
             if name in made:
@@ -178,6 +183,19 @@ def _names_out(value):
     except Exception:
         # Not every transformer knows.
         return None
+
+
+def _html(value):
+    """How a notebook shows the estimator, or None where it is text only. What is counted for it stays as it was, so
+    that the next one shown in the kernel has the same numbers."""
+    bundle = getattr(value, "_repr_mimebundle_", dict)
+    module = sys.modules.get("sklearn.utils._repr_html.estimator")
+    counters = [counter for counter in vars(module or types).values() if hasattr(counter, "get_id") and hasattr(counter, "count")]
+    before = [counter.count for counter in counters]
+    html = bundle().get("text/html")
+    for counter, count in zip(counters, before):
+        counter.count = count
+    return html
 
 
 def _output(value):

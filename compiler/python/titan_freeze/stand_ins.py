@@ -8,8 +8,8 @@ import sys
 import types
 
 NAMES = """
-    array class_ enum estimator_class function history lru_cache model module session set_class set_function
-    single_dispatch sparse tensor torch_tensor tree trees view
+    array class_ container enum estimator_class function history lru_cache model module session set_class
+    set_container set_function single_dispatch sparse tensor torch_tensor tree trees view
 """.split()
 
 

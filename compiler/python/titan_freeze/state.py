@@ -17,6 +17,7 @@ class _Numbers:
     def __init__(self, capture):
         self._capture = capture
         self.cells, self.arrays, self.memory = {}, [], 0
+        self.shown = capture.shown
 
     def function(self, function, place):
         pass

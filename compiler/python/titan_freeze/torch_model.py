@@ -61,6 +61,11 @@ def part(value):
     return "torch_tensor", value.detach().cpu().numpy()
 
 
+def reference(value):
+    """Nothing has another name in the engine."""
+    return None
+
+
 def convert(module, name, folder):
     """Writes folder/NAME.onnx and returns the spec. Raises Unsupported for a module that has no ONNX form."""
     if isinstance(module, _torch().jit.ScriptModule):
@@ -79,6 +84,9 @@ def convert(module, name, folder):
             if not any(_exports(module, inputs, file, by_graph, reasons) for by_graph in (False, True)):
                 why = "; ".join(dict.fromkeys(reasons))
                 raise Unsupported(f"has no ONNX form ({why}); do that step in Python around it")
+            from . import onnx_host
+
+            onnx_host.adapt_file(file)
     finally:
         module.train(training)
     return {

@@ -41,7 +41,10 @@ LIBRARY = "/lib/python3.13"
 ZONES = "/usr/share/zoneinfo"
 # What packages read at run time.
 DATA_FILES = ("dateutil/zoneinfo/dateutil-zoneinfo.tar.gz", "pytz/zoneinfo/**/*")
-PACKAGES = ("numpy", "pandas", "dateutil", "pytz", "six", "sklearn", "titan", "torch", "_sysconfigdata__wasi_wasm32-wasi")
+PACKAGES = (
+    "numpy", "pandas", "dateutil", "pytz", "six", "IPython", "keras", "sklearn", "tensorflow", "titan", "torch",
+    "_sysconfigdata__wasi_wasm32-wasi",
+)
 
 
 def modules(root, package=None):

@@ -7,6 +7,7 @@ work before the freeze, and the state has the results.
 
 import ast
 import builtins
+import collections
 import dataclasses
 import functools
 import importlib
@@ -99,6 +100,26 @@ class Builder:
         for cls, implementation in registry.items():
             function.register(cls, implementation)
         return function
+
+    @staticmethod
+    def container(cls, base):
+        """An empty container of a class that derives from `base`."""
+        return base.__new__(cls)
+
+    @staticmethod
+    def set_container(container, state):
+        """Fills it by its base's methods, whatever its class makes of them, and gives it its attributes."""
+        contents, extra, attributes = state
+        base = next(base for base in _CONTAINERS if isinstance(container, base))
+        if base in _EXTRA:
+            base.__init__(container, *_EXTRA[base](extra))
+        if issubclass(base, dict):
+            for key, value in contents:
+                base.__setitem__(container, key, value)
+        else:
+            _FILL[base](container, contents)
+        for name, value in attributes.items():
+            object.__setattr__(container, name, value)
 
     @staticmethod
     def view(base, dtype, shape, strides, offset):
@@ -221,6 +242,9 @@ class Builder:
             cls.register(subclass)
 
 
+_CONTAINERS = collections.OrderedDict, collections.Counter, collections.defaultdict, collections.deque, dict, list, set
+_EXTRA = {collections.defaultdict: lambda factory: (factory,), collections.deque: lambda maxlen: ((), maxlen)}
+_FILL = {collections.deque: collections.deque.extend, list: list.extend, set: set.update}
 _KINDS = {"ClassVar": typing.ClassVar, "InitVar": dataclasses.InitVar(object), "field": object}
 
 

@@ -10,7 +10,7 @@ import types
 
 from .state import StateError
 
-_STAND_INS = {"titan", "torch", "sklearn"}
+_STAND_INS = {"IPython", "keras", "sklearn", "tensorflow", "titan", "torch"}
 
 
 def check(uses, namespace):

@@ -1,6 +1,7 @@
 """Functions of tensors; most are methods as well."""
 
 import collections
+import operator
 
 import numpy as np
 
@@ -168,6 +169,18 @@ def clamp(input, min=None, max=None):
 @_also_method
 def pow(input, exponent):
     return Tensor(array_of(input)) ** exponent
+
+
+def _comparison(name):
+    def function(input, other):
+        return getattr(operator, name)(Tensor(array_of(input)), other)
+
+    function.__name__ = name
+    globals()[name] = _also_method(function)
+
+
+for _name in "eq ne lt le gt ge".split():
+    _comparison(_name)
 
 
 @_also_method

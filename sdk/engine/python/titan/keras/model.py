@@ -50,6 +50,7 @@ class Model:
         self.input_names = [port["name"] for port in self._inputs]
         self.input_shape = self._shapes("inputs")
         self.output_shape = self._shapes("outputs")
+        self.layers = [_layer(*layer) for layer in spec["layers"]]
         self.inputs = [_port(port) for port in spec["inputs"]]
         self.outputs = [_port(port) for port in spec["outputs"]]
         self.loss = spec["loss"]
@@ -124,6 +125,14 @@ class Model:
             print(self._spec["summary"], end="")
         else:
             print_fn(self._spec["summary"])
+
+    def get_layer(self, name=None, index=None):
+        if index is not None:
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name}. Existing layers are: {[layer.name for layer in self.layers]}.")
 
     def count_params(self):
         return self._spec["parameters"]
@@ -288,7 +297,27 @@ class Model:
 
 
 def _port(spec):
-    return types.SimpleNamespace(name=spec["name"], shape=Shape(spec["shape"]), dtype=spec["dtype"])
+    return types.SimpleNamespace(name=spec["name"], shape=tuple(spec["shape"]), dtype=spec["dtype"])
+
+
+class Layer:
+    """A layer of the model, by its name and its class's."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name}, built=True>"
+
+    def __getattr__(self, name):
+        raise AttributeError(
+            f"layer {self.__dict__.get('name')!r} of the deployed model has no {name!r}: keep what an endpoint needs "
+            "of it in a variable"
+        )
+
+
+def _layer(kind, name):
+    return type(kind, (Layer,), {})(name)
 
 
 def _leaves(structure, value):

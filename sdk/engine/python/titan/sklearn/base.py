@@ -75,8 +75,8 @@ class Frozen(BaseEstimator):
     """An estimator of scikit-learn as it was when the notebook was frozen.
 
     `_frozen` holds what is no attribute of the original: `repr`, `parameters` (their names), `names_out` (of the
-    features that `transform` returns), `left` ({attribute: type} of what did not travel) and `output` ("pandas"
-    where `transform` returns frames).
+    features that `transform` returns), `left` ({attribute: type} of what did not travel), `output` ("pandas"
+    where `transform` returns frames) and, of an estimator that an endpoint shows, `html`.
     """
 
     _frozen = {"repr": "", "parameters": (), "names_out": None, "left": {}, "output": "default"}
@@ -86,6 +86,9 @@ class Frozen(BaseEstimator):
 
     def __repr__(self):
         return self._frozen["repr"] or object.__repr__(self)
+
+    def _repr_html_(self):
+        return self._frozen.get("html")
 
     def __getattr__(self, name):
         kind = type(self).__name__

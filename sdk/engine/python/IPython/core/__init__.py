@@ -1,0 +1,1 @@
+"""Where IPython defines what `IPython.display` offers."""

@@ -1,0 +1,3 @@
+"""Where Keras kept these before `keras.utils`."""
+
+from . import sequence

@@ -1,0 +1,3 @@
+"""`keras.activations` under TensorFlow's name for it."""
+
+from keras.activations import *

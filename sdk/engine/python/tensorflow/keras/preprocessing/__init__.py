@@ -1,0 +1,3 @@
+"""`keras.preprocessing` under TensorFlow's name for it."""
+
+from . import sequence

@@ -1,0 +1,3 @@
+"""`keras.utils` under TensorFlow's name for it."""
+
+from keras.utils import *
