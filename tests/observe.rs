@@ -16,6 +16,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
+use support::browser::Browser;
+use support::notebook::HousePrice;
 use support::{Gateway, notebook, root};
 
 /// How long anything may take that a test waits for.
@@ -318,6 +320,39 @@ fn a_service_describes_itself_with_the_notebooks_example() {
 }
 
 #[test]
+fn the_page_of_a_service_sends_the_example_in_a_browser() {
+    let browser = match Browser::start() {
+        Ok(browser) => browser,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = Gateway::start(&folder.path().join("data"));
+    let cells = [
+        "import json",
+        "REQUEST = json.dumps({'body': {'area': 8450}, 'args': {'unit': ['m']}, 'path': {'id': '<b>7'},\n\
+         'headers': {}})",
+        "# POST /price/:id\nrequest = json.loads(REQUEST)\n\
+         print(request['path'], request['args'], request['body']['area'] * 2)",
+    ];
+    let file = notebook::write(folder.path(), "demo", &cells);
+    gateway.run(&["deploy", file.to_str().unwrap()]);
+    browser.open(&format!("{}/demo/docs", gateway.url));
+    browser.see("/price/{id}");
+    browser.click("Send");
+    browser.see("{'id': '<b>7'} {'unit': ['m']} 16900");
+    browser.see("by v1");
+    assert_eq!(browser.accessibility(), Vec::<String>::new());
+    for scheme in ["light", "dark"] {
+        browser.prefer(scheme);
+        assert_eq!(browser.accessibility(), Vec::<String>::new(), "{scheme}");
+    }
+    browser.resize(360, 640);
+    let wide = browser.run("return document.documentElement.scrollWidth - innerWidth");
+    assert!(wide.as_i64().unwrap() <= 0, "the page is {wide} pixels wider than a phone");
+    assert_eq!(browser.console(), Vec::<String>::new(), "nothing was blocked, and nothing failed");
+}
+
+#[test]
 fn the_admin_api_answers_as_its_openapi_document_says() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = Gateway::start(&folder.path().join("data"));
@@ -456,6 +491,32 @@ fn traces_follow_a_request_through_queue_and_handler() {
     let (_, failing) = spans.iter().find(|((_, name), _)| name == "GET /demo/fails").unwrap();
     assert_eq!(failing.status.as_ref().unwrap().code, 2, "{failing:?}");
     assert!(attribute(failing, "titan.error_id").contains(failed.json()["error_id"].as_str().unwrap()));
+}
+
+#[test]
+fn models_are_measured_and_traced() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = Collector::start();
+    let mut command = support::titan();
+    command.args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data"]);
+    command.arg(folder.path().join("data"));
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url).env("OTEL_BSP_SCHEDULE_DELAY", "100");
+    let gateway = Gateway::spawn(&mut command);
+    let notebook = HousePrice::compiled("v1");
+    gateway.run(&["deploy", notebook.bundle.to_str().unwrap()]);
+    assert_eq!(gateway.post("/house-price/prediction", &notebook.body).status, 200);
+    let metrics = admin_text(&gateway, "/metrics");
+    let of = ["service=\"house-price\"", "model="];
+    assert_eq!(sample(&metrics, "titan_inference_duration_seconds_count", &of), Some(1.0), "{metrics}");
+    assert!(sample(&metrics, "titan_inference_duration_seconds_sum", &of).unwrap() > 0.0);
+    let mut spans = Vec::new();
+    let spans = wait("the inference and the handler", || {
+        spans.extend(collector.spans.recv_timeout(Duration::from_millis(100)).ok());
+        let find = |name: &str| spans.iter().find(|span: &&Span| span.name == name).cloned();
+        Some((find("inference")?, find("handler")?))
+    });
+    let (inference, handler) = spans;
+    assert_eq!((inference.trace_id, inference.parent_span_id), (handler.trace_id, handler.span_id));
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,5 +1,5 @@
-//! What is measured of one loaded version, while requests pass. Whoever reads it, and in which format, this module does not
-//! know.
+//! What is measured of one loaded version, while requests pass. Whoever reads it, and in which format, this module
+//! does not know.
 //!
 //! All that a request touches is found once, when the version is loaded: counting needs no look-up and no allocation.
 
@@ -11,7 +11,8 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::window::Window;
 
-/// Upper bounds of the histograms of latencies, in seconds: from a handler that does nothing to one that runs for a minute.
+/// Upper bounds of the histograms of latencies, in seconds: from a handler that does nothing to one that runs for a
+/// minute.
 const LATENCIES: [f64; 18] =
     [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// As above, for models: from a few neurons to what a gateway should not be asked for.
@@ -19,8 +20,8 @@ const INFERENCES: [f64; 16] = [
     0.000005, 0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0,
     10.0,
 ];
-/// The statuses that have a name, from 200 on. A handler may send others, which count as their class, or else it could make
-/// hundreds of series.
+/// The statuses that have a name, from 200 on. A handler may send others, which count as their class, or else it
+/// could make hundreds of series.
 const NAMED: [u16; 56] = [
     200, 201, 202, 203, 204, 205, 206, 207, 208, 226, 300, 301, 302, 303, 304, 305, 307, 308, 400, 401, 402, 403, 404,
     405, 406, 407, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417, 418, 421, 422, 423, 424, 426, 428, 429, 431, 451,
@@ -78,8 +79,8 @@ impl Meter {
         }
     }
 
-    /// Requests, errors and latencies of the last minute: of those that an endpoint answered, from the moment the request
-    /// was there whole. Errors are answers with a 5xx status.
+    /// Requests, errors and latencies of the last minute: of those that an endpoint answered, from the moment the
+    /// request was there whole. Errors are answers with a 5xx status.
     pub(crate) fn window(&self) -> &Window {
         &self.window
     }

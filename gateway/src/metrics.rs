@@ -1,7 +1,7 @@
 //! Metrics in the OpenMetrics text format, as Prometheus reads it.
 //!
-//! What belongs to a version is read off the versions in memory when somebody asks, so its series end with it, and are no more
-//! than its endpoints, models and the statuses that HTTP names.
+//! What belongs to a version is read off the versions in memory when somebody asks, so its series end with it, and
+//! are no more than its endpoints, models and the statuses that HTTP names.
 
 use std::fmt;
 use std::sync::Arc;

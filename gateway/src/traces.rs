@@ -1,8 +1,8 @@
 //! Traces: what became of a request, as spans that are sent to a collector by OTLP over HTTP.
 //!
-//! A request that comes with a `traceparent` goes on with that trace, and its handler sees the `traceparent` of its own span. The
-//! environment variables of OpenTelemetry's SDK hold: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_TRACES_SAMPLER`,
-//! `OTEL_BSP_*`. Without a collector no trace is made, and asking for one costs a comparison.
+//! A request that comes with a `traceparent` goes on with that trace, and its handler sees the `traceparent` of its
+//! own span. The environment variables of OpenTelemetry's SDK hold: `OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`,
+//! `OTEL_TRACES_SAMPLER`, `OTEL_BSP_*`. Without a collector no trace is made, and asking for one costs a comparison.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -64,8 +64,8 @@ impl Traces {
         Ok(Traces(Some(Arc::new(Exporting { provider, tracer, propagator: TraceContextPropagator::new() }))))
     }
 
-    /// Begins the trace of a request to the endpoint `route`, written `POST /service/path`, of `version`. Also gives the head as its
-    /// handler is to see it, with this trace in the headers.
+    /// Begins the trace of a request to the endpoint `route`, written `POST /service/path`, of `version`. Also gives
+    /// the head as its handler is to see it, with this trace in the headers.
     pub(crate) fn begin(&self, head: &Parts, route: impl FnOnce() -> String, version: &str) -> Option<(Trace, Parts)> {
         let Exporting { tracer, propagator, .. } = &**self.0.as_ref()?;
         let parent = propagator.extract_with_context(&Context::new(), &HeaderExtractor(&head.headers));

@@ -1,7 +1,8 @@
 //! What happened in the last minute: requests, errors and latencies in a ring of short slots.
 //!
-//! Recording locks one of a few shards, each used by few threads, for as long as it takes to count; it allocates only when a
-//! slot meets a latency longer than any before. What a request is and which of them failed, this module does not know.
+//! Recording locks one of a few shards, each used by few threads, for as long as it takes to count; it allocates only
+//! when a slot meets a latency longer than any before. What a request is and which of them failed, this module does
+//! not know.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -29,7 +29,8 @@ impl Description {
         Description { service: manifest.service.clone(), version, auth: manifest.config.auth, endpoints }
     }
 
-    /// The answer at `path` below the service, if it is one of the gateway's own. `base` is where the service is reached: `/demo`.
+    /// The answer at `path` below the service, if it is one of the gateway's own. `base` is where the service is
+    /// reached: `/demo`.
     pub(crate) fn answer(&self, method: &Method, base: &str, path: &str) -> Option<Response> {
         if method != Method::GET && method != Method::HEAD {
             return None;

@@ -5,10 +5,11 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CO
 
 use crate::response::{self, Answer};
 
-/// The page may load its own script and style, and call the service; no other page may hold it in a frame.
+/// The page may load its own script and style, show its empty icon, and call the service; no other page may hold it
+/// in a frame.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; \
-     frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
 /// The file at `path` below the service.

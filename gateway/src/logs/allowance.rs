@@ -10,8 +10,8 @@ const BURST: u64 = 256 << 10;
 /// What a line costs beside its text, since a line of one letter takes as much room.
 const LINE: u64 = 128;
 
-/// Bytes a version may write, as one number: the time at which all it wrote will have been earned (the "generic cell rate
-/// algorithm"), so that threads share it without a lock.
+/// Bytes a version may write, as one number: the time at which all it wrote will have been earned (the "generic cell
+/// rate algorithm"), so that threads share it without a lock.
 pub(super) struct Allowance {
     start: Instant,
     /// Nanoseconds after `start`.

@@ -1,5 +1,5 @@
-//! A service's log on disk: lines of JSON in a file, and in the one before it. When a file is full it becomes the one before, so
-//! two files bound what a log takes.
+//! A service's log on disk: lines of JSON in a file, and in the one before it. When a file is full it becomes the one
+//! before, so two files bound what a log takes.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -123,8 +123,8 @@ impl Reader {
         Reader(file)
     }
 
-    /// The last lines that `query` asks for, oldest first, each with its end; and all those that come afterwards, with none missing
-    /// between. Blocks.
+    /// The last lines that `query` asks for, oldest first, each with its end; and all those that come afterwards,
+    /// with none missing between. Blocks.
     ///
     /// # Errors
     /// A file that cannot be read.

@@ -1,8 +1,9 @@
 //! The services' logs: what handlers print to stderr, and why requests failed.
 //!
-//! A handler may print without end. So each version has an [`Allowance`] of bytes a second, lines go through a bounded queue to one
-//! thread that writes, and a service's files are of bounded size: what is too much is dropped and counted, and nobody waits. A
-//! service's log outlives its versions and the gateway's process, and goes with the service.
+//! A handler may print without end. So each version has an [`Allowance`] of bytes a second, lines go through a
+//! bounded queue to one thread that writes, and a service's files are of bounded size: what is too much is dropped
+//! and counted, and nobody waits. A service's log outlives its versions and the gateway's process, and goes with the
+//! service.
 
 mod allowance;
 mod file;

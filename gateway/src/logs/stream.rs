@@ -26,7 +26,8 @@ impl Stream {
         Stream(receiver)
     }
 
-    /// `lines`, and what `query` asks for of `tail`, until the reader leaves, the log goes, or the gateway is `stopping`.
+    /// `lines`, and what `query` asks for of `tail`, until the reader leaves, the log goes, or the gateway is
+    /// `stopping`.
     pub(crate) fn follow(lines: Vec<u8>, mut tail: Tail, query: Query, mut stopping: watch::Receiver<bool>) -> Stream {
         let (sender, receiver) = mpsc::channel(PIECES);
         let pass_on = async move {

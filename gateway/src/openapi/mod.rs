@@ -1,4 +1,5 @@
-//! The admin API's own OpenAPI 3.1 document, made of the table of its calls and of its types' schemas, in `schemas.json`.
+//! The admin API's own OpenAPI 3.1 document, made of the table of its calls and of its types' schemas, in
+//! `schemas.json`.
 
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};

@@ -13,6 +13,9 @@ SOURCE = HERE.parents[2] / "sdk/src"
 MODULES = ["api", "access", "manifest", "view", "trial"]
 """Where two have a type of one name, that of the later is named after its module too."""
 
+NAME = "^[a-z0-9][a-z0-9._-]{0,62}$"
+"""What `is_service_name` accepts, for fields whose documentation refers to it."""
+
 PLAIN = {
     "String": {"type": "string"},
     "bool": {"type": "boolean"},
@@ -83,6 +86,8 @@ class Types:
                 continue
             if "$ref" not in schema:
                 schema = schema | {"description": documentation(field["docs"])}
+            if "is_service_name" in field["docs"]:
+                schema["pattern"] = NAME
             if not told.keys() & {"default", "skip_serializing_if"}:
                 required.append(field["field"])
             properties[field["field"]] = schema
