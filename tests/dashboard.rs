@@ -1,8 +1,10 @@
-//! The dashboard in a real browser: what it shows of two versions, what it changes, and that it is safe, accessible and narrow
-//! enough for a phone.
+//! The dashboard in a real browser: what it shows of two versions, what it changes, and that it is safe, accessible and
+//! narrow enough for a phone.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../gateway/tests/support/bundle.rs"]
+mod bundle;
 mod support;
 
 use std::fs;
@@ -10,6 +12,8 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use titan_sdk::bundle::part;
+use titan_sdk::client::Client;
 
 use support::browser::{Browser, key};
 use support::close::assert_close;
@@ -123,7 +127,8 @@ fn traffic_is_shown_as_it_comes() {
     page.browser.wait(
         "the rate of v2",
         "[...document.querySelectorAll('[aria-label=\"Traffic by version\"] tr')]
-         .some((row) => row.cells[0].innerText === 'v2' && Number(row.cells[1].innerText) > 0 && / ms$/.test(row.cells[3].innerText))",
+         .map((row) => [...row.cells].map((cell) => cell.innerText))
+         .some(([version, rate, , p95]) => version === 'v2' && Number(rate) > 0 && p95.endsWith(' ms'))",
     );
     let row = page.row("Traffic by version", "v2");
     assert_eq!(row[5], "0 %", "{row:?}");
@@ -165,10 +170,12 @@ fn a_canary_is_shown_and_ended() {
     }
     let requests = |version: &str| {
         format!(
-            "[...document.querySelectorAll('[aria-label=Trial] tbody tr')].some((row) => row.cells[0].innerText === '{version}' && Number(row.cells[1].innerText) > 0)"
+            "[...document.querySelectorAll('[aria-label=Trial] tbody tr')]
+             .some((row) => row.cells[0].innerText === '{version}' && Number(row.cells[1].innerText) > 0)"
         )
     };
     page.browser.wait("requests of both sides", &format!("{} && {}", requests("v2"), requests("v4")));
+    assert_eq!(page.browser.accessibility(), Vec::<String>::new());
     page.browser.click("Promote v4");
     page.browser.see("Promote v4?");
     page.browser.click("Promote v4");
@@ -296,7 +303,9 @@ fn every_view_is_accessible_narrow_and_follows_the_theme() {
     }
     let choose = |theme: &str| {
         page.browser.run(&format!(
-            "const select = document.getElementById('theme'); select.value = '{theme}'; select.dispatchEvent(new Event('change'))"
+            "const select = document.getElementById('theme');
+             select.value = '{theme}';
+             select.dispatchEvent(new Event('change'))"
         ))
     };
     choose("light");
@@ -305,6 +314,47 @@ fn every_view_is_accessible_narrow_and_follows_the_theme() {
     assert!(brightness() > 384.0, "and is kept");
     choose("auto");
     assert!(brightness() < 384.0);
+}
+
+#[test]
+fn a_notebook_is_rendered_and_can_do_nothing() {
+    let Some(page) = Page::open() else { return };
+    let markdown = "# Sales\n\n| a | b |\n| - | - |\n| 1 | 2 |\n
+<script>window.ran = 1</script><img src=x onerror='window.ran = 1'>
+<a href='javascript:window.ran = 1'>link</a> ![alt text](https://evil.example/pixel.png)";
+    let pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+    let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'><script>window.ran = 1</script></svg>";
+    let shown = |data: Value| json!({"output_type": "display_data", "data": data, "metadata": {}});
+    let outputs = [
+        shown(json!({"image/png": pixel})),
+        shown(json!({"image/svg+xml": svg})),
+        shown(json!({"text/html": "<table onclick='window.ran = 1'><tr><th>loss</th><td>0.25</td></tr></table>"})),
+        json!({"output_type": "stream", "name": "stdout", "text": "printed"}),
+    ];
+    let cells = [
+        json!({"cell_type": "markdown", "source": markdown}),
+        json!({"cell_type": "code", "source": "x = 'text'  # a comment", "outputs": outputs}),
+    ];
+    let mut bundle = bundle::bundle(bundle::small());
+    bundle.notebook = json!({"cells": cells}).to_string().into_bytes();
+    bundle.manifest.notebook = part("notebook.ipynb", &bundle.notebook);
+    Client::new(&page.gateway.admin).deploy("sales", &bundle::packed(&bundle)).unwrap();
+
+    page.show("#/sales/v1");
+    for text in ["Sales", "alt text", "0.25", "printed", "# a comment"] {
+        page.browser.see(text);
+    }
+    let pictures = "[...document.querySelectorAll('.notebook img')]
+        .filter((img) => img.complete && img.naturalWidth > 0).length === 2";
+    page.browser.wait("both pictures", pictures);
+    assert_eq!(page.browser.run("return document.querySelectorAll('.markdown td, .output td').length"), 3);
+    assert_eq!(
+        page.browser.run("return [...document.querySelectorAll('.markdown a')].map((a) => a.getAttribute('href'))"),
+        json!([null])
+    );
+    page.browser.click("link");
+    assert_eq!(page.browser.run("return window.ran ?? 0"), 0, "nothing of the notebook ran");
+    assert_eq!(page.browser.accessibility(), Vec::<String>::new());
 }
 
 #[test]
@@ -358,9 +408,9 @@ fn the_page_cannot_be_framed_or_written_into() {
     }
     assert_eq!(header("x-content-type-options"), "nosniff");
     // Where somebody's markup got in all the same, it does not run.
-    let blocked = page.browser.run(
-        "try { document.body.innerHTML = '<img src=x onerror=alert(1)>'; return 'made HTML' } catch (error) { return error.name }",
-    );
+    let blocked = page
+        .browser
+        .run("try { document.body.innerHTML = '<img src=x onerror=alert(1)>' } catch (error) { return error.name }");
     assert_eq!(blocked, "TypeError");
     let ran = page.browser.run(
         "const script = document.createElement('script');

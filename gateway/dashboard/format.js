@@ -35,7 +35,8 @@ export const percent = (ratio) => (ratio === 0 ? "0 %" : ratio < 0.001 ? "< 0.1 
 export const count = (value) => grouped.format(value);
 
 // Three significant digits, none after the point from 100 on.
-export const digits = (value) => (value >= 99.95 ? grouped.format(Math.round(value)) : String(Number(value.toPrecision(3))));
+export const digits = (value) =>
+  (value >= 99.95 ? grouped.format(Math.round(value)) : String(Number(value.toPrecision(3))));
 
 // A metric: five significant digits tell two versions apart, and keep their column straight.
 export const metric = (value) => (Number.isInteger(value) ? grouped.format(value) : value.toPrecision(5));

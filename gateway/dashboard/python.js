@@ -2,12 +2,13 @@
 
 import { h } from "./dom.js";
 
-const KEYWORDS = "False None True and as assert async await break class continue def del elif else except finally for from " +
-  "global if import in is lambda match nonlocal not or pass raise return try while with yield";
-const STRING = String.raw`[rbfuRBFU]{0,2}(?:"""[^]*?(?:"""|$)|'''[^]*?(?:'''|$)|"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?)`;
+const KEYWORDS = "False None True and as assert async await break class continue def del elif else except finally " +
+  "for from global if import in is lambda match nonlocal not or pass raise return try while with yield";
+const LONG_STRING = String.raw`"""[^]*?(?:"""|$)|'''[^]*?(?:'''|$)`;
+const SHORT_STRING = String.raw`"(?:\\.|[^"\\\n])*"?|'(?:\\.|[^'\\\n])*'?`;
 const TOKEN = new RegExp([
   "(?<comment>#.*)",
-  `(?<string>${STRING})`,
+  `(?<string>[rbfuRBFU]{0,2}(?:${LONG_STRING}|${SHORT_STRING}))`,
   `\\b(?<keyword>${KEYWORDS.replaceAll(" ", "|")})\\b`,
   String.raw`\b(?<number>0[xob][\da-fA-F_]+|\d[\d_]*\.?\d*(?:[eE][+-]?\d+)?j?)\b`,
   String.raw`(?<word>\w+)`,

@@ -1,4 +1,4 @@
-// A line of the last few values, as inline SVG. It sits beside the number it belongs to, so it is drawn for the eye alone.
+// A line of the last few values, as inline SVG. It sits beside the number it belongs to, so it is for the eye alone.
 
 import { svg } from "./dom.js";
 
@@ -11,7 +11,8 @@ export class Sparkline {
   #values = [];
   #line = svg("path", { class: "line" });
   #area = svg("path", { class: "area" });
-  element = svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" }, this.#area, this.#line);
+  element = svg("svg", { class: "spark", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
+    this.#area, this.#line);
 
   push(value) {
     this.#values = [...this.#values, value].slice(-POINTS);

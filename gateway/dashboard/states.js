@@ -1,10 +1,12 @@
-// What stands where there is nothing to show: still loading, nothing there, or an error. And the notice of what was done.
+// What stands where there is nothing to show: still loading, nothing there, or an error. And the notice of what was
+// done.
 
 import { h, fill } from "./dom.js";
 
 export const loading = () => h("p", { class: "state quiet" }, "Loading…");
 
-export const empty = (title, ...hint) => h("div", { class: "state" }, h("h2", {}, title), h("p", { class: "quiet" }, ...hint));
+export const empty = (title, ...hint) =>
+  h("div", { class: "state" }, h("h2", {}, title), h("p", { class: "quiet" }, ...hint));
 
 export const failure = (error, again) =>
   h("div", { class: "state", role: "alert" },

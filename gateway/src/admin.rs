@@ -78,7 +78,7 @@ impl Admin {
             if let Some(refusal) = foreign(&head, self.loopback) {
                 return Err(error(StatusCode::FORBIDDEN, refusal));
             }
-            if head.method == Method::GET
+            if matches!(head.method, Method::GET | Method::HEAD)
                 && let Some(page) = assets::answer(&head)
             {
                 return Err(page);

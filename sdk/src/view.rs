@@ -1,4 +1,5 @@
-//! What the admin API shows for people to look at: notebooks, what changed in them, and the answers to requests that were tried.
+//! What the admin API shows for people to look at: notebooks, what changed in them, and the answers to requests that
+//! were tried.
 
 use serde::{Deserialize, Serialize};
 

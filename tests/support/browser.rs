@@ -1,11 +1,11 @@
-//! A real browser, as a person's: Chromium without a window, driven over WebDriver. It comes from Debian's packages `chromium` and
-//! `chromium-driver`, which are installed here where the tests run as root.
+//! A real browser, as a person's: Chromium without a window, driven over WebDriver. It comes from Debian's packages
+//! `chromium` and `chromium-driver`, which are installed here where the tests run as root.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -102,16 +102,20 @@ impl Browser {
 
     /// Waits until the expression is true, or what it is called is missing.
     pub fn wait(&self, what: &str, expression: &str) -> Value {
-        let start = Instant::now();
-        loop {
-            let value = self.run(&format!("return {expression}"));
-            if !matches!(value, Value::Null | Value::Bool(false)) {
-                return value;
-            }
-            let page = || self.run("return document.body.innerText");
-            assert!(start.elapsed() < PATIENCE, "{what} does not come: {expression}\n{}", page());
-            std::thread::sleep(Duration::from_millis(20));
+        let patience = PATIENCE.as_millis();
+        let value = self.run_async(&format!(
+            "const done = arguments[arguments.length - 1];
+             const end = performance.now() + {patience};
+             (function look() {{
+                 const value = {expression};
+                 if (value || performance.now() > end) done(value);
+                 else setTimeout(look, 20);
+             }})()"
+        ));
+        if matches!(value, Value::Null | Value::Bool(false)) {
+            panic!("{what} does not come: {expression}\n{}", self.run("return document.body.innerText"));
         }
+        value
     }
 
     /// Waits until the page shows this text.
@@ -122,7 +126,7 @@ impl Browser {
     /// Clicks the first link, button or summary with this text, with the mouse.
     pub fn click(&self, text: &str) {
         let find = format!(
-            "[...document.querySelectorAll('dialog[open] button')].concat([...document.querySelectorAll('a, button, summary')])
+            "['dialog[open] button', 'a, button, summary'].flatMap((kind) => [...document.querySelectorAll(kind)])
              .find((element) => element.textContent.trim() === {} && element.checkVisibility())",
             json!(text)
         );
@@ -184,9 +188,10 @@ impl Browser {
         self.run(&format!("{}; return null", axe()));
         let found = self.run_async(
             "const done = arguments[arguments.length - 1];
-             axe.run().then(({violations}) => done(violations.map((violation) =>
-                `${violation.id}: ${violation.help}: ` + violation.nodes.map((node) => node.html.slice(0, 200)).join(' | '))),
-                (error) => done([String(error)]))",
+             const where = (violation) => violation.nodes.map((node) => node.html.slice(0, 200)).join(' | ');
+             axe.run().then(
+                 ({violations}) => done(violations.map((one) => `${one.id}: ${one.help}: ${where(one)}`)),
+                 (error) => done([String(error)]))",
         );
         found.as_array().unwrap().iter().map(|line| line.as_str().unwrap().to_owned()).collect()
     }

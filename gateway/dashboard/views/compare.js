@@ -1,10 +1,12 @@
-// Two versions side by side: what they were deployed with, their models, their answers to one sample, and their notebooks.
+// Two versions side by side: what they were deployed with, their models, their answers to one sample, their notebooks.
 
 import { api, inService } from "../api.js";
-import { h, fill, rowHead, unique } from "../dom.js";
+import { h, rowHead, unique } from "../dom.js";
 import { bytes, date, milliseconds } from "../format.js";
 import { changes } from "./changes.js";
-import { head, parameters, section, shape, size, state, table, toCompare, toService, trail } from "./parts.js";
+import {
+  matrices, parameters, port, section, shape, size, state, table, tensors, toCompare, toService, trail,
+} from "./parts.js";
 import { rollbackButton } from "./rollback.js";
 import { outputs } from "./outputs.js";
 
@@ -25,10 +27,13 @@ export async function compare(service, from, to, context) {
       picker(service, versions, from, to),
       back && rollbackButton(service, about.active, back.version, context, "primary")),
     section("Versions", sideBySide("Versions", pair, [
-      ["Deployed", ({ deployed_at, deployed_by }) => [date(deployed_at), deployed_by && ` by ${deployed_by}`], "always"],
+      ["Deployed", (version) => date(version.deployed_at), "always"],
+      ["By", (version) => version.deployed_by ?? "not known"],
       ["Size", size],
       ["Image", (version) => version.config.image],
-      ["CPU, memory, timeout", ({ config }) => `${config.cpu}, ${bytes(config.memory)}, ${milliseconds(config.timeout_ms)}`],
+      ["CPU", (version) => String(version.config.cpu)],
+      ["Memory", (version) => bytes(version.config.memory)],
+      ["Timeout", (version) => milliseconds(version.config.timeout_ms)],
       ["State between requests", (version) => version.config.state],
     ])),
     models(pair),
@@ -48,7 +53,8 @@ function picker(service, versions, from, to) {
 
 // A row that differs is marked, but for what always does.
 function sideBySide(label, pair, rows) {
-  return table(label, [h("td"), ...pair.map((version) => h("th", { scope: "col" }, version.version, " ", state(version.state)))],
+  const heads = pair.map((version) => h("th", { scope: "col" }, version.version, " ", state(version.state)));
+  return table(label, [h("td"), ...heads],
     rows.map(([name, value, always]) => {
       const cells = pair.map((version) => h("td", {}, value(version)));
       const differs = !always && cells[0].textContent !== cells[1].textContent;
@@ -59,16 +65,15 @@ function sideBySide(label, pair, rows) {
 function models(pair) {
   const names = [...new Set(pair.flatMap((version) => version.models.map((model) => model.name)))];
   if (names.length === 0) return null;
-  const lines = (tensors, text) => (tensors ?? []).map((tensor) => h("div", {}, h("code", {}, text(tensor))));
   const of = (version, name) => version.models.find((model) => model.name === name);
   const row = (name, title, value) => [names.length > 1 ? `${name}: ${title}` : title, (version) => {
     const model = of(version, name);
     return model ? value(model) : "–";
   }];
   return section("Models", sideBySide("Models", pair, names.flatMap((name) => [
-    row(name, "Inputs", (model) => lines(model.shapes?.inputs, (tensor) => `${tensor.element} ${shape(tensor)}`)),
-    row(name, "Outputs", (model) => lines(model.shapes?.outputs, (tensor) => `${tensor.element} ${shape(tensor)}`)),
-    row(name, "Weights", (model) => lines(model.shapes?.weights?.filter((weight) => weight.shape.length > 1), shape)),
+    row(name, "Inputs", (model) => tensors(model.shapes?.inputs, port)),
+    row(name, "Outputs", (model) => tensors(model.shapes?.outputs, port)),
+    row(name, "Weights", (model) => tensors(matrices(model), shape)),
     row(name, "Parameters", parameters),
     row(name, "Size", (model) => bytes(model.part.bytes)),
   ])));

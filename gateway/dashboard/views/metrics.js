@@ -21,7 +21,8 @@ export function metrics(versions) {
       [head("Endpoint"), ...columns.map((version) => head(version.version, `number ${version.state}`))],
       names.map((name) => h("tr", {},
         rowHead(h("code", {}, name)),
-        values.map((answers, index) => h("td", { class: `number ${columns[index].state}` }, answers.get(name) ?? "–"))))));
+        values.map((answers, index) =>
+          h("td", { class: `number ${columns[index].state}` }, answers.get(name) ?? "–"))))));
 }
 
 // A version's answers by what names them: `/loss`, or `/metrics loss` where an answer is an object.

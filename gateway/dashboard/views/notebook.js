@@ -17,6 +17,7 @@ function cell({ kind, source, html, outputs = [] }) {
 
 function output(output) {
   if (output.image) return h("img", { class: "output", src: output.image, alt: "Output of the cell" });
-  if (output.html) return cleaned(output.html, { class: "output scroll", tabindex: "0", role: "group", "aria-label": "Output" });
-  return h("pre", { class: "output", tabindex: "0", role: "group", "aria-label": "Output" }, output.text);
+  const scrolls = { tabindex: "0", role: "group", "aria-label": "Output" };
+  if (output.html) return cleaned(output.html, { class: "output scroll", ...scrolls });
+  return h("pre", { class: "output", ...scrolls }, output.text);
 }

@@ -7,6 +7,9 @@ export const toService = (service) => `#/${encodeURIComponent(service)}`;
 export const toVersion = (service, version) => `${toService(service)}/${version}`;
 export const toCompare = (service, from, to) => `${toService(service)}/${from}...${to}`;
 
+export const compareLink = (service, from, to) =>
+  h("a", { class: "button", href: toCompare(service, from, to) }, `Compare ${from} and ${to}`);
+
 // Where this view is, as links to the views above it.
 export const trail = (...steps) =>
   h("nav", { class: "trail", "aria-label": "Breadcrumb" },
@@ -34,9 +37,25 @@ export const digest = (sha256) => h("code", { title: `SHA-256 ${sha256}` }, shor
 
 export const size = (version) => bytes(version.size);
 
-export const endpoint = ({ method, path }) => h("span", { class: "endpoint" }, h("b", {}, method), " ", h("code", {}, path));
+export const endpoint = ({ method, path }) =>
+  h("span", { class: "endpoint" }, h("b", {}, method), " ", h("code", {}, path));
+
+// Text as it is, within a table.
+export const verbatim = (text) => h("pre", { class: "inline" }, h("code", {}, text));
+
+// Names and values.
+export const facts = (entries) =>
+  h("dl", { class: "facts wrap" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
 
 export const shape = (tensor) => (tensor.shape.length ? tensor.shape.join(" × ") : "scalar");
+
+// A tensor a line.
+export const tensors = (tensors, text) => (tensors ?? []).map((tensor) => h("div", {}, h("code", {}, text(tensor))));
+
+export const port = (tensor) => `${tensor.element} ${shape(tensor)}`;
+
+// The weights that are matrices; biases go without saying.
+export const matrices = (model) => (model.shapes?.weights ?? []).filter((weight) => weight.shape.length > 1);
 
 // The weights' elements, as `1,409 parameters`.
 export function parameters(model) {

@@ -24,5 +24,6 @@ export function rollbackButton(service, active, target, { again }, kind = "") {
     again();
   };
   const short = kind === "short";
-  return h("button", { class: !short && kind, "aria-label": short && label, onclick: run }, short ? "Roll back" : label);
+  if (short) return h("button", { "aria-label": label, onclick: run }, "Roll back");
+  return h("button", { class: kind, onclick: run }, label);
 }

@@ -8,7 +8,9 @@ import { rollbackButton } from "./rollback.js";
 import { traffic } from "./traffic.js";
 import { trial } from "./trial.js";
 import { tryOut } from "./try.js";
-import { digest, head, section, size, state, table, toCompare, toVersion, trail, when } from "./parts.js";
+import {
+  compareLink, digest, head, section, size, state, table, toCompare, toVersion, trail, when,
+} from "./parts.js";
 
 const ON_TRIAL = ["canary", "shadow"];
 
@@ -25,11 +27,12 @@ export async function service(name, context) {
       h("h1", {}, name),
       h("p", {}, h("b", {}, active), " ", health(about.health)),
       h("span", { class: "spring" }),
-      previous && h("a", { class: "button", href: toCompare(name, previous, active) }, `Compare ${previous} and ${active}`),
+      previous && compareLink(name, previous, active),
       previous && rollbackButton(name, active, previous, context, "primary")),
     trial(name, about, versions, context),
     section("Versions", table("Versions", [
-      head("Version"), head("Deployed"), head("Size", "number wide"), head("Notebook", "wide"), head("Actions", "buttons"),
+      head("Version"), head("Deployed"), head("Size", "number wide"), head("Notebook", "wide"),
+      head("Actions", "buttons"),
     ], [...versions].reverse().map((version) => row(name, version, active, context)))),
     h("div", { class: "columns" }, metrics(versions), traffic(name, context)),
     tryOut(name, versions, active),

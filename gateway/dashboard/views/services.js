@@ -25,7 +25,8 @@ export async function services({ signal }) {
   return [
     h("h1", {}, "Services"),
     table("Services", [
-      head("Service"), head("Active"), head("Health"), head("Deployed", "wide"), ...Traffic.heads(), head("Versions", "number wide"),
+      head("Service"), head("Active"), head("Health"), head("Deployed", "wide"), ...Traffic.heads(),
+      head("Versions", "number wide"),
     ], rows.map(row)),
   ];
 }

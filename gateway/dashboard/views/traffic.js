@@ -45,7 +45,7 @@ export function traffic(service, { signal }) {
       if (!rows.has(version.version)) rows.set(version.version, row(version.version));
       rows.get(version.version).show(version);
     }
-    const names = versions.map((version) => version.version);
+    const names = versions.map((version) => version.version).reverse();
     fill(body, names.map((name) => rows.get(name).element));
     fill(place, names.length ? shown : empty("Nothing is loaded"));
   }, signal);

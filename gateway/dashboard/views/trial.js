@@ -6,7 +6,7 @@ import { h, fill, rowHead } from "../dom.js";
 import { count, milliseconds, percent } from "../format.js";
 import { poll } from "../live.js";
 import { notice } from "../states.js";
-import { head, section, table } from "./parts.js";
+import { facts, head, section, table, verbatim } from "./parts.js";
 
 const WAYS = {
   canary: (trial) => `answers ${percent(trial.share)} of the requests`,
@@ -18,8 +18,8 @@ export function trial(service, { active, candidate }, versions, context) {
   if (!last) return null;
   const { kind, ended } = last.trial;
   if (ended) {
-    const text = `The last trial, ${last.version} as a ${kind}, was ${ended.outcome} by the ${ended.by}: ${ended.reason}`;
-    return h("p", { class: "quiet" }, text);
+    const how = `${ended.outcome} by the ${ended.by}: ${ended.reason}`;
+    return h("p", { class: "quiet" }, `The last trial, ${last.version} as a ${kind}, was ${how}`);
   }
   const place = h("div", { class: "live" }, findings(last.trial, active, candidate));
   poll(async () => {
@@ -73,19 +73,20 @@ function canary({ active: old, canary, errors_p, latency_p, abort_at_p, window, 
   return [
     table("Trial", [head("Version"), head("Requests", "number"), head("Errors", "number"), head("p95", "number")],
       [row(active, old), row(candidate, canary)]),
-    h("p", { class: "quiet" }, `Window ${window}, ${Math.round(seconds)} s. Evidence against the canary: errors p = ${probability(errors_p)}, ` +
-      `latency p = ${probability(latency_p)}; at ${probability(abort_at_p)} it is aborted.`),
+    h("p", { class: "quiet" }, `Window ${window}, ${Math.round(seconds)} s. Evidence against the canary: ` +
+      `errors p = ${probability(errors_p)}, latency p = ${probability(latency_p)}; ` +
+      `it is aborted at ${probability(abort_at_p)}.`),
   ];
 }
 
 function shadow({ same, different, errored, shed, samples }, active, candidate) {
   const numbers = [["The same", same], ["Different", different], ["Failed", errored], ["Not copied", shed]];
-  const answer = ({ status, body }) => h("td", {}, h("pre", { class: "inline" }, h("code", {}, `${status} ${body.trim()}`)));
+  const answer = ({ status, body }) => h("td", {}, verbatim(`${status} ${body.trim()}`));
   return [
-    h("dl", { class: "facts wrap" }, numbers.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, count(value))))),
+    facts(numbers.map(([name, value]) => [name, count(value)])),
     samples.length > 0 && table("Differences", [head("Request"), head(active), head(candidate)],
       samples.map((sample) => h("tr", {},
-        rowHead(`${sample.method} ${sample.path}`, sample.body && h("pre", { class: "inline" }, h("code", {}, sample.body))),
+        rowHead(`${sample.method} ${sample.path}`, sample.body && verbatim(sample.body)),
         answer(sample.active), answer(sample.shadow)))),
   ];
 }

@@ -1,5 +1,5 @@
-// A request to one endpoint of one version. It goes through the admin API, counts in no statistics, and reaches versions that no
-// route points to.
+// A request to one endpoint of one version. It goes through the admin API, counts in no statistics, and reaches
+// versions that no route points to.
 
 import { api, inService } from "../api.js";
 import { h, fill, unique } from "../dom.js";

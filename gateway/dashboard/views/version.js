@@ -5,7 +5,10 @@ import { h, rowHead } from "../dom.js";
 import { bytes, date, milliseconds } from "../format.js";
 import { notebook } from "./notebook.js";
 import { rollbackButton } from "./rollback.js";
-import { endpoint, head, kept, parameters, section, shape, size, state, table, toCompare, toService, trail, when } from "./parts.js";
+import {
+  compareLink, endpoint, facts, head, kept, matrices, parameters, port, section, shape, size, state, table, tensors,
+  toService, trail, verbatim, when,
+} from "./parts.js";
 import { pretty } from "./try.js";
 
 export async function version(service, name, context) {
@@ -22,22 +25,25 @@ export async function version(service, name, context) {
       h("h1", {}, `${service} ${name}`),
       h("p", {}, state(version.state)),
       h("span", { class: "spring" }),
-      name !== active && h("a", { class: "button", href: toCompare(service, name, active) }, `Compare ${name} and ${active}`),
+      name !== active && compareLink(service, name, active),
       name !== active && rollbackButton(service, active, name, context, "primary")),
-    facts(version),
-    section("Endpoints", table("Endpoints", [head("Endpoint"), head("Compared with the notebook"), head("Answer at deploy")],
+    aboutVersion(version),
+    section("Endpoints", table("Endpoints",
+      [head("Endpoint"), head("Compared with the notebook"), head("Answer at deploy")],
       version.endpoints.map((one) => endpointRow(version, one)))),
     version.models.length > 0 && section("Models", table("Models",
-      [head("Model"), head("Inputs"), head("Outputs"), head("Weights"), head("Parameters", "number"), head("Size", "number wide")],
+      [head("Model"), head("Inputs"), head("Outputs"), head("Weights"), head("Parameters", "number"),
+        head("Size", "number wide")],
       version.models.map(modelRow))),
     section("Notebook",
-      h("p", { class: "quiet" }, "As it was deployed, SHA-256 ", h("code", { class: "digest" }, version.notebook_sha256), " ",
+      h("p", { class: "quiet" },
+        "As it was deployed, SHA-256 ", h("code", { class: "digest" }, version.notebook_sha256), " ",
         h("button", { class: "plain", onclick: () => save(service, name) }, "Download")),
       notebook(cells)),
   ];
 }
 
-const facts = ({ deployed_at, deployed_by, config, engine, ...version }) => {
+const aboutVersion = ({ deployed_at, deployed_by, config, engine, ...version }) => {
   const entries = [
     ["Deployed", [when(deployed_at), h("span", { class: "quiet" }, ` ${date(deployed_at)}`)]],
     ["By", deployed_by ?? "not known"],
@@ -49,7 +55,7 @@ const facts = ({ deployed_at, deployed_by, config, engine, ...version }) => {
     ["State", config.state],
     ["Engine", h("code", { title: `SHA-256 ${engine}` }, engine.slice(0, 10))],
   ];
-  return h("dl", { class: "facts wrap" }, entries.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+  return facts(entries);
 };
 
 function endpointRow(version, one) {
@@ -58,7 +64,7 @@ function endpointRow(version, one) {
   return h("tr", {},
     rowHead(endpoint(one)),
     h("td", {}, outcome(parity)),
-    h("td", {}, answer ? h("pre", { class: "inline" }, h("code", {}, pretty(answer.body.trim()))) : h("span", { class: "quiet" }, "not kept")));
+    h("td", {}, answer ? verbatim(pretty(answer.body.trim())) : h("span", { class: "quiet" }, "not kept")));
 }
 
 function outcome(parity) {
@@ -73,13 +79,11 @@ function outcome(parity) {
 const modelRow = (model) =>
   h("tr", {},
     rowHead(model.name),
-    ports(model.shapes?.inputs),
-    ports(model.shapes?.outputs),
-    h("td", {}, h("code", {}, (model.shapes?.weights ?? []).filter((weight) => weight.shape.length > 1).map(shape).join(", "))),
+    h("td", {}, tensors(model.shapes?.inputs, port)),
+    h("td", {}, tensors(model.shapes?.outputs, port)),
+    h("td", {}, tensors(matrices(model), shape)),
     h("td", { class: "number" }, parameters(model)),
     h("td", { class: "number wide" }, bytes(model.part.bytes)));
-
-const ports = (tensors = []) => h("td", {}, tensors.map((tensor) => h("div", {}, h("code", {}, `${tensor.element} ${shape(tensor)}`))));
 
 async function save(service, name) {
   const url = URL.createObjectURL(await download(inService(service, "versions", name, "notebook")));

@@ -17,10 +17,11 @@ use crate::response::Answer;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboard");
 
-/// The page may run its own scripts and styles, call its own API, and show pictures that a notebook holds. It makes HTML of text in
-/// one place only, through the trusted-types policy `titan`. Nobody may frame it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types titan";
+/// The page may run its own scripts and styles, call its own API, and show pictures that a notebook holds. It makes
+/// HTML of text in one place only, through the trusted-types policy `titan`. Nobody may frame it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+    connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    require-trusted-types-for 'script'; trusted-types titan";
 
 const HEADERS: [(HeaderName, &str); 6] = [
     (CONTENT_SECURITY_POLICY, POLICY),

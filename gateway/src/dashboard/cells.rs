@@ -1,5 +1,5 @@
-//! A notebook's cells, to look at. Notebooks come from whoever deploys, and are shown to whoever administers: what leaves here as
-//! HTML was cleaned of everything that runs, loads from elsewhere, or looks like a part of the page.
+//! A notebook's cells, to look at. Notebooks come from whoever deploys, and are shown to whoever administers: what
+//! leaves here as HTML was cleaned of everything that runs, loads from elsewhere, or looks like a part of the page.
 
 use std::collections::HashSet;
 

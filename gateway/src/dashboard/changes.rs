@@ -22,7 +22,8 @@ pub(crate) fn between(from: &Cells, to: &Cells) -> CellChanges {
     CellChanges { cells }
 }
 
-/// A run of cells in place of another. Kin are one cell that changed; they are looked for in order, so that no cell moves.
+/// A run of cells in place of another. Kin are one cell that changed; they are looked for in order, so that no cell
+/// moves.
 fn replaced(cells: &mut Vec<CellChange>, old: &[Cell], new: &[Cell]) {
     let mut rest = old;
     for cell in new {

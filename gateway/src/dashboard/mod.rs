@@ -1,7 +1,8 @@
-//! The dashboard: the page that the admin listener serves at `/`, and what it shows that nothing else of the gateway needs.
+//! The dashboard: the page that the admin listener serves at `/`, and what it shows that nothing else of the gateway
+//! needs.
 //!
-//! The page is plain files, embedded; it talks to the admin API as any client does and has no access of its own. What is shown of
-//! a notebook is read here and nowhere else in the gateway, as a document: no request depends on it.
+//! The page is plain files, embedded; it talks to the admin API as any client does and has no access of its own. What
+//! is shown of a notebook is read here and nowhere else in the gateway, as a document: no request depends on it.
 //!
 //! | module | concept |
 //! | --- | --- |

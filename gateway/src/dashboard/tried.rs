@@ -1,5 +1,5 @@
-//! A request tried on one version, whether it is active or not: what the dashboard sends instead of a request to the service
-//! listener, which pages of another origin may not call. It counts in no statistics.
+//! A request tried on one version, whether it is active or not: what the dashboard sends instead of a request to the
+//! service listener, which pages of another origin may not call. It counts in no statistics.
 
 use std::time::Instant;
 
