@@ -50,7 +50,7 @@ pub const SERVICES: &[(&str, &[&str])] = &[
         "model",
         &[
             "'''yaml\ntitan: v1\nimage: scikit-learn\ncpu: 2\nmemory: 256MB\ntimeout: 2s\n'''",
-            "import json\nimport numpy as np\nfrom sklearn.neural_network import MLPRegressor\nrandom = np.random.RandomState(0)\nX, y = random.rand(64, 100), random.rand(64)\nnetwork = MLPRegressor((1000, 1000, 1000), max_iter=1).fit(X, y)",
+            "import json\nimport numpy as np\nfrom sklearn.neural_network import MLPRegressor\nrandom = np.random.RandomState(0)\nX, y = random.rand(64, 100), random.rand(64)\nnetwork = MLPRegressor(hidden_layer_sizes=(1000, 1000, 1000), max_iter=1).fit(X, y)",
             "REQUEST = json.dumps({'body': {'rows': 2}, 'args': {}, 'path': {}, 'headers': {}})",
             "# POST /predict\nrows = json.loads(REQUEST)['body']['rows']\nprint(float(network.predict(np.zeros((rows, 100)))[0]))",
             "# GET /fine\nprint('fine')",
