@@ -195,7 +195,7 @@ fn repeat(stage: &Stage, stop: &AtomicBool, request: &[u8], allowed: &[u16]) -> 
 }
 
 /// Sends bytes, and reads the statuses of all answers until the gateway closes the connection.
-fn exchange(stage: &Stage, bytes: &[u8]) -> Vec<u16> {
+pub fn exchange(stage: &Stage, bytes: &[u8]) -> Vec<u16> {
     let mut stream = connect(stage);
     let mut reader = stream.try_clone().unwrap();
     // Read at the same time: a gateway that answers as it reads would otherwise be blocked by its own answers.

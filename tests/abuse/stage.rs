@@ -45,13 +45,18 @@ impl Stage {
     }
 
     /// Sends requests from `threads` threads until told to stop, and counts the statuses.
-    pub fn hammer(&self, threads: usize, stop: &AtomicBool, request: impl Fn() -> Answer + Sync) -> Statuses {
+    pub fn hammer<S: Into<Statuses>>(
+        &self,
+        threads: usize,
+        stop: &AtomicBool,
+        request: impl Fn() -> S + Sync,
+    ) -> Statuses {
         let all = std::thread::scope(|scope| {
             let attack = || {
                 lower_priority();
                 let mut statuses = Statuses::default();
                 while !stop.load(Ordering::Relaxed) {
-                    statuses.count(request().status);
+                    statuses = statuses.and(request().into());
                 }
                 statuses
             };
@@ -89,8 +94,9 @@ impl Stage {
                 }
                 peak
             });
+            let ended = Ended(&done);
             let value = during();
-            done.store(true, Ordering::Relaxed);
+            drop(ended);
             (value, watch.join().unwrap())
         })
     }
@@ -104,9 +110,32 @@ impl Stage {
     }
 }
 
+/// Raises a flag when dropped, so that a thread which waits for it ends even if an assertion fails.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// How often each status was answered.
 #[derive(Clone, Debug, Default)]
 pub struct Statuses(BTreeMap<u16, usize>);
+
+impl From<Answer> for Statuses {
+    fn from(answer: Answer) -> Statuses {
+        vec![answer.status].into()
+    }
+}
+
+impl From<Vec<u16>> for Statuses {
+    fn from(answered: Vec<u16>) -> Statuses {
+        let mut statuses = Statuses::default();
+        answered.into_iter().for_each(|status| statuses.count(status));
+        statuses
+    }
+}
 
 impl Statuses {
     pub fn count(&mut self, status: u16) {
