@@ -25,6 +25,7 @@ pub(crate) async fn body(
     if body.size_hint().lower() > max {
         return Err(BodyProblem::TooLarge(max));
     }
+    let declared = body.size_hint().exact().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     let read = async {
         // Nearly every body comes as one piece, which is then not copied.
         let (mut whole, mut more) = (Bytes::new(), BytesMut::new());
@@ -43,6 +44,10 @@ pub(crate) async fn body(
             if whole.is_empty() && more.is_empty() {
                 whole = piece;
             } else {
+                if more.is_empty() {
+                    // Room for the whole, which takes no memory before it is written, so that it need not move as it grows.
+                    more.reserve(declared.max(whole.len() + piece.len()));
+                }
                 more.extend_from_slice(&std::mem::take(&mut whole));
                 more.extend_from_slice(&piece);
             }

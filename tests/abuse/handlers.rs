@@ -118,7 +118,7 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "cpu: inference that takes long",
         run: |stage, stop| {
-            let rows = json!({"rows": 5_000});
+            let rows = json!({"rows": 1_000});
             stage.hammer(4, stop, || stage.gateway.post("/model/predict", &rows)).only(&[200, 504])
         },
     },
