@@ -82,12 +82,13 @@ impl Stage {
         Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
     }
 
-    /// The largest resident memory while `during` runs.
-    pub fn peak_resident<T>(&self, during: impl FnOnce() -> T) -> (T, u64) {
+    /// By how much resident memory grew at most while `during` ran.
+    pub fn growth<T>(&self, during: impl FnOnce() -> T) -> (T, u64) {
         let done = AtomicBool::new(false);
+        let before = self.resident();
         std::thread::scope(|scope| {
             let watch = scope.spawn(|| {
-                let mut peak = self.resident();
+                let mut peak = before;
                 while !done.load(Ordering::Relaxed) {
                     peak = peak.max(self.resident());
                     std::thread::sleep(Duration::from_millis(5));
@@ -97,7 +98,7 @@ impl Stage {
             let ended = Ended(&done);
             let value = during();
             drop(ended);
-            (value, watch.join().unwrap())
+            (value, watch.join().unwrap() - before)
         })
     }
 
