@@ -178,7 +178,7 @@ fn hold(stage: &Stage, stop: &AtomicBool, count: usize, bytes: &[u8]) -> usize {
             stream.write_all(bytes).unwrap();
             streams.push(stream);
         } else {
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::park_timeout(Duration::from_millis(10));
         }
     }
     streams.len()

@@ -91,7 +91,7 @@ impl Stage {
                 let mut peak = before;
                 while !done.load(Ordering::Relaxed) {
                     peak = peak.max(self.resident());
-                    std::thread::sleep(Duration::from_millis(5));
+                    std::thread::park_timeout(Duration::from_millis(5));
                 }
                 peak
             });
