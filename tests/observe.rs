@@ -28,7 +28,7 @@ fn admin_text(gateway: &Gateway, path: &str) -> String {
     ureq::get(&format!("{}{path}", gateway.admin)).call().unwrap().body_mut().read_to_string().unwrap()
 }
 
-/// Asks again until it is there.
+/// Asks again until it is there; asking takes its time.
 fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -36,7 +36,6 @@ fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return found;
         }
         assert!(start.elapsed() < PATIENCE, "{what} does not come");
-        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
