@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use titan_sdk::bundle::part;
 use titan_sdk::client::Client;
 
-use support::browser::{Browser, key};
+use support::browser::{Browser, installed, key};
 use support::close::assert_close;
 use support::load::Load;
 use support::notebook::HousePrice;
@@ -35,10 +35,12 @@ struct Page {
 impl Page {
     /// Nothing where there is no browser, which is said.
     fn open() -> Option<Page> {
+        installed().inspect_err(|reason| println!("skipped: {reason}")).ok()?;
+        // They may take minutes, for which no browser has to wait.
+        let versions = ["v1", "v2"].map(HousePrice::compiled);
         let browser = browser()?;
         let data = tempfile::tempdir().unwrap();
         let gateway = Gateway::start(data.path());
-        let versions = ["v1", "v2"].map(HousePrice::compiled);
         for version in &versions {
             gateway.run(&["deploy", version.bundle.to_str().unwrap()]);
         }

@@ -226,8 +226,8 @@ impl Drop for Browser {
     }
 }
 
-/// The path of Chromium, with its driver beside it.
-fn installed() -> Result<PathBuf, String> {
+/// The path of Chromium, whose driver is there too, or why there is none.
+pub fn installed() -> Result<PathBuf, String> {
     let lock = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser.lock")).unwrap();
     lock.lock().unwrap();
     let found = || Some((find("chromium")?, find("chromedriver")?).0);
