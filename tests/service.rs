@@ -100,22 +100,37 @@ fn a_fraction_of_a_core_is_a_share_of_its_time() {
 fn instances_of_one_heap_image_differ_where_they_must() {
     let (gateway, _data) = serve(&[
         "'''yaml\ntitan: v1\nimage: python\nstate: fresh\n'''",
-        "import random, secrets, uuid, time\nimport numpy as np\nrandom.seed(1)\nnp.random.seed(1)\ngenerator = np.random.default_rng(1)",
+        "import random, secrets, uuid, time\nimport numpy as np\nrandom.seed(1)\nnp.random.seed(1)\ngenerator = np.random.default_rng(1)\nown, legacy, dice = np.random.default_rng(), np.random.RandomState(), random.Random()",
         "# GET /random\nprint(random.random())",
         "# GET /numpy\nprint(np.random.rand())",
         "# GET /new-generator\nprint(np.random.default_rng().random())",
+        "# GET /own-generator\nprint(own.random())",
+        "# GET /own-legacy-generator\nprint(legacy.normal())",
+        "# GET /own-random\nprint(dice.random())",
+        "# GET /own-seeded-generator\nprint(generator.random())",
         "# GET /secrets\nprint(secrets.token_hex(8))",
         "# GET /uuid\nprint(uuid.uuid4())",
         "# GET /time\nprint(time.time_ns())",
         "# GET /seeded\nrandom.seed(7); np.random.seed(7)\nprint(random.random(), np.random.rand())",
         "# GET /hash\nprint(hash('titan'))",
     ]);
-    for path in ["random", "numpy", "new-generator", "secrets", "uuid", "time"] {
+    let different = [
+        "random",
+        "numpy",
+        "new-generator",
+        "own-generator",
+        "own-legacy-generator",
+        "own-random",
+        "secrets",
+        "uuid",
+        "time",
+    ];
+    for path in different {
         let [first, second] = [(); 2].map(|()| gateway.get(&format!("/demo/{path}")));
         assert_eq!((first.status, second.status), (200, 200), "{first:?}");
         assert_ne!(first.body, second.body, "{path} repeats itself");
     }
-    for path in ["seeded", "hash"] {
+    for path in ["seeded", "own-seeded-generator", "hash"] {
         let [first, second] = [(); 2].map(|()| gateway.get(&format!("/demo/{path}")));
         assert_eq!((first.status, first.body), (second.status, second.body), "{path}");
     }

@@ -433,6 +433,26 @@ no 4 ('no',) Err('no')
     assert_answers(&[cell, a, b, c], &[], &expected);
 }
 
+/// A pointer is 32 bits wide in the engine, and its C library numbers errors as WASI does. The deploy compares every answer
+/// with the kernel's.
+#[test]
+fn integers_and_error_numbers_are_those_of_a_64_bit_linux() {
+    let cells = [
+        "'''yaml\ntitan: v1\nimage: scikit-learn\n'''",
+        "import errno, itertools, os, sys\nimport numpy as np\nimport pandas as pd",
+        "frame = pd.DataFrame({'k': ['b', 'a', 'b', 'c'], 'v': [3, 1, 2, 5]})\na = np.array([3, 1, 2])\nindex = np.array([0, 1, 1])",
+        "# GET /indices\nprint(repr([a.argmax(), a.argsort(), np.nonzero(a), np.where(a > 1), np.argwhere(a > 1), np.searchsorted(a, 2), np.bincount(a), np.lexsort((a, a)), np.digitize(a, [1, 2]), np.unravel_index(a, (2, 2)), np.ravel_multi_index((index, index), (2, 2)), np.argpartition(a, 1), np.count_nonzero(a), np.count_nonzero(np.eye(2), axis=0), np.histogram(a, 2), *np.unique(a, return_index=True, return_inverse=True, return_counts=True)]))",
+        "# GET /arguments\nprint(repr([np.repeat(a, index), np.choose(index, [a, a]), np.add.reduceat(a, index), np.searchsorted(a, a, sorter=index), np.take(a, index), np.argmax(a, out=np.array(0)), np.zeros(3, np.intp), np.array([1], 'long'), np.True_ + 1, np.array([True]) + 1]))",
+        "# GET /text\nwords = np.array(['ab', 'cbb'])\nprint(repr([np.strings.str_len(words), np.strings.find(words, 'b'), np.char.count(words, 'b'), np.char.expandtabs(np.array(['a\\tb']))]))",
+        "# GET /legacy\nrng = np.random.RandomState(0)\nprint(repr([rng.randint(0, 10, 3), rng.binomial([9, 8], .5), rng.poisson(3, 2), rng.multinomial(9, [.5, .5]), rng.permutation(4), rng.choice(4, 2), rng.tomaxint(), rng.zipf(1.5, 2), rng.geometric(.5)]))",
+        "# GET /frames\nprint(repr([pd.factorize(frame.k), frame.index.get_indexer([2, 9]), frame.v.argsort(), frame.groupby('k').indices, frame.k.astype('category').cat.codes, pd.cut(frame.v, 2, labels=False), frame.k.value_counts(), frame.memory_usage(index=False), frame.k.nbytes]))",
+        "# GET /size\nprint(sys.maxsize, list(itertools.islice([1, 2], sys.maxsize)), np.iinfo(np.intp).max)",
+        "# GET /errors\nfor name in ['/no/file', '/']:\n    try:\n        open(name)\n    except OSError as error:\n        print(type(error).__name__, error)\nprint(errno.ENOENT, errno.errorcode[30], os.strerror(13))",
+    ];
+    let errors = "FileNotFoundError [Errno 2] No such file or directory: '/no/file'\nIsADirectoryError [Errno 21] Is a directory: '/'\n2 EROFS Permission denied\n";
+    assert_answers(&cells, &[], &[("/errors", errors), ("/size", "9223372036854775807 [1, 2] 9223372036854775807\n")]);
+}
+
 #[test]
 fn modules_beside_the_notebook_come_along() {
     let files = [

@@ -21,6 +21,9 @@ unset PYTHONPATH PYTHONHOME CFLAGS CPPFLAGS CXXFLAGS LDFLAGS CC CXX
 
 say() { printf '[%4ds] %s\n' "$SECONDS" "$*" >&2; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+# Two builds in one folder would take each other's half-written files for done.
+exec {LOCK}>"$WORK/lock"
+flock --nonblock "$LOCK" || fail "another build is at work in $WORK: wait until it has ended, or name another folder"
 # Runs a command with its output in a log; shows the end of it on failure.
 logged() {
   local log="$WORK/logs/$1.log"
@@ -56,7 +59,9 @@ apply() { # FOLDER PATCH...
 }
 
 step_fetch() {
+  rm -rf tools
   bash "$HERE/build/fetch.sh" downloads "$HERE/build"
+  apply tools/lib/python3*/site-packages "$HERE"/patches/cython/*.patch
 }
 
 step_unpack() {
@@ -74,6 +79,8 @@ step_unpack() {
   apply "$PYTHON_SOURCE" "$HERE"/patches/cpython/*.patch
   apply "$NUMPY_SOURCE" "$HERE"/patches/numpy/*.patch
   apply "$PANDAS_SOURCE" "$HERE"/patches/pandas/*.patch
+  # What pandas' C code calls np.intp are arrays of the pointer's size. In Python the name stands for int64.
+  grep -rlZ '\bnp\.intp\b' --include='*.pyx' --include='*.pxi.in' "$PANDAS_SOURCE/pandas/_libs" | xargs -0 sed -i 's/\bnp\.intp\b/np.int32/g'
   # Where two C files define one name, a static link would take either: the legacy generators get names of their own.
   cp "$HERE/src/numpy_legacy_names.h" "$NUMPY_SOURCE/numpy/random/"
 }
@@ -97,7 +104,8 @@ step_python() {
     "../$PYTHON_SOURCE/configure" --host=wasm32-wasip1 --build="$(uname -m)-pc-linux-gnu" --prefix=/usr \
     --with-build-python="../native/python" --disable-test-modules --without-ensurepip --with-pymalloc \
     OPT="-DNDEBUG -g0 -fwrapv -O3"
-  make -j"$JOBS" all
+  # Not `all`, which links a program: the engine's own code is missing there. The folder of headers has Linux's error numbers.
+  make -j"$JOBS" BASECPPFLAGS="-I$HERE/src/linux -IObjects -IInclude -IPython" libpython3.13.a pybuilddir.txt "${PYTHON_ARCHIVES[@]}"
 }
 
 step_zlib() {
@@ -181,8 +189,7 @@ link() { # ENGINE PACKAGE...
     "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib "-Iengine-$engine" \
       "--embed-dir=engine-$engine" -c "$file" -o "${objects[-1]}"
   done
-  archives+=(python/libpython3.13.a python/Modules/_decimal/libmpdec/libmpdec.a python/Modules/_hacl/libHacl_Hash_SHA2.a
-    python/Modules/expat/libexpat.a zlib/zlibmodule.o zlib/libz.a)
+  archives+=(python/libpython3.13.a "${PYTHON_ARCHIVES[@]/#/python/}" zlib/zlibmodule.o zlib/libz.a)
   python3 "$HERE/build/collisions.py" "$NM" "$AR" "${objects[@]}" "${archives[@]}"
   # The stack comes first, so that overflowing it traps instead of writing over data. The list of features leaves out
   # bulk-memory, which the code uses all the same: the linker would clear static variables with it in a start function, and
@@ -207,6 +214,8 @@ pack() { # ENGINE
 find_toolchain
 once fetch
 make_toolchain
+# Libraries that come with CPython.
+PYTHON_ARCHIVES=(Modules/_decimal/libmpdec/libmpdec.a Modules/_hacl/libHacl_Hash_SHA2.a Modules/expat/libexpat.a)
 PYTHON_FLAGS=(-D_WASI_EMULATED_SIGNAL "-I../$PYTHON_SOURCE/Include" -I../python)
 once unpack
 once check_signatures

@@ -161,7 +161,7 @@ mod tests {
             let path = entry.unwrap().path();
             let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
             if path.is_dir() {
-                if name != "prebuilt" && !name.ends_with("__pycache__") {
+                if name != "prebuilt" && name != "tests" && !name.ends_with("__pycache__") {
                     inputs(root, &path, found);
                 }
             } else if name != "README.md" {

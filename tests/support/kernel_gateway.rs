@@ -1,12 +1,12 @@
 //! The real Jupyter Kernel Gateway, in an environment of its own that is made once and kept in the target folder.
 
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use super::{root, succeed};
+use super::python::environment;
+use super::root;
 
 /// A gateway process that serves one notebook in notebook-http mode, killed with its kernel when dropped.
 pub struct KernelGateway {
@@ -18,7 +18,7 @@ pub struct KernelGateway {
 impl KernelGateway {
     /// Serves the notebook in `file` and waits until its kernel has run it.
     pub fn start(file: &Path) -> KernelGateway {
-        let bin = environment().join("bin");
+        let bin = environment("kernel-gateway", &root().join("tests/support/kernel_gateway.txt")).join("bin");
         // A port that was free a moment ago: the gateway cannot tell which one it took.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut path = bin.clone().into_os_string();
@@ -62,24 +62,4 @@ impl Drop for KernelGateway {
         }
         let _ = self.process.wait();
     }
-}
-
-/// The folder of a Python environment with the packages of `kernel_gateway.txt`.
-fn environment() -> PathBuf {
-    let requirements = root().join("tests/support/kernel_gateway.txt");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kernel-gateway");
-    fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    // Written last, so that what was interrupted is made again.
-    let (environment, made) = (folder.join("venv"), folder.join("made-from.txt"));
-    let wanted = fs::read(&requirements).unwrap();
-    if fs::read(&made).ok().as_ref() != Some(&wanted) {
-        let python = std::env::var_os("TITAN_PYTHON").unwrap_or_else(|| "python3".into());
-        succeed(&Command::new(python).args(["-m", "venv", "--clear"]).arg(&environment).output().unwrap());
-        let pip = environment.join("bin/pip");
-        succeed(&Command::new(pip).args(["install", "--no-deps", "-r"]).arg(&requirements).output().unwrap());
-        fs::write(&made, wanted).unwrap();
-    }
-    environment
 }

@@ -10,6 +10,7 @@ pub mod close;
 pub mod kernel_gateway;
 pub mod load;
 pub mod notebook;
+pub mod python;
 pub mod raw;
 
 use std::io::{BufRead, BufReader};

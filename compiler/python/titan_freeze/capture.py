@@ -114,6 +114,7 @@ class Capture:
         self.endpoints = [Endpoint(endpoint, kernel) for endpoint in endpoints]
         self.variables = {}
         self.imports = {}
+        self.generators = []
         self._queue = []
         self._current = None
         self._seen = set()
@@ -240,6 +241,9 @@ class Capture:
     def cell(self, cell):
         """Called by the pickler, for which numbers do not matter yet."""
         return 0
+
+    def generator(self, generator):
+        self.generators.append(generator)
 
     def array(self, array):
         """Called by the pickler. Arrays are remembered: one may turn out to be another's base."""

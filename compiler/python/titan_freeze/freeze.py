@@ -4,7 +4,7 @@ import json
 import platform
 from pathlib import Path
 
-from . import torch_calls
+from . import torch_calls, unseeded
 from .capture import Capture
 from .files import Files
 from .kernel import Kernel
@@ -18,6 +18,7 @@ def freeze(job, events):
     for what cannot travel."""
     out = Path(job["out"])
     torch_calls.watch()
+    unseeded.watch()
     kernel = Kernel(events, out / "ipython")
     samples = kernel.run(job["cells"], job["endpoints"])
     events.send("stage", stage="capture")

@@ -89,7 +89,7 @@ class _Answers:
     def __init__(self, kernel, capture, limit, memory):
         # Imported when the notebook has run: it takes the variables of `__main__`, and changes `json.loads` as in the
         # engine.
-        from .titan import display, endpoint, serve
+        from .titan import display, endpoint, renew, serve
 
         loads = json.loads
         serve.boot()
@@ -98,7 +98,7 @@ class _Answers:
                 kernel.names[name] = json.loads
         display.bundle = kernel.bundle
         kernel.hide_displays()
-        self._serve, self._endpoint = serve, endpoint.Endpoint
+        self._serve, self._endpoint, self._renew = serve, endpoint.Endpoint, renew.renew
         self._kernel, self._capture, self._limit, self._memory = kernel, capture, limit, memory
         self._in_child = not capture.models and _THREADED.isdisjoint(sys.modules)
 
@@ -106,15 +106,23 @@ class _Answers:
         """The answers to `request`; fewer than RUNS if there is no use in another."""
         answers = []
         for _ in range(RUNS):
+            self._reseed()
             began = time.monotonic()
             answers.append(self._child(number, request) if self._in_child else self._here(number, request))
             if "missing" in answers[-1] or time.monotonic() - began > LONG:
                 break
         return answers
 
+    def _reseed(self):
+        """As when an instance starts."""
+        for name in ("random", "numpy.random"):
+            module = sys.modules.get(name)
+            if module is not None:
+                module.seed()
+        self._renew(self._capture.generators)
+
     def _answer(self, number, request):
         """The answer, as the package describes it."""
-        _reseed()
         endpoint = self._capture.endpoints[number]
         try:
             with _Alarm(self._limit):
@@ -219,14 +227,6 @@ class _Alarm:
 
 def _time_up(number, frame):
     raise _TimeUp
-
-
-def _reseed():
-    """As when an instance starts."""
-    for name in ("random", "numpy.random"):
-        module = sys.modules.get(name)
-        if module is not None:
-            module.seed()
 
 
 def _read(file, deadline):

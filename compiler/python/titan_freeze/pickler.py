@@ -14,7 +14,7 @@ import sys
 import types
 import typing
 
-from . import classes, containers, hints, keras_names, stand_ins
+from . import classes, containers, hints, keras_names, stand_ins, unseeded
 from .errors import CannotTravel
 from .models import Models
 from .names import global_reads
@@ -37,6 +37,7 @@ class Pickler(pickle.Pickler):
     capture.cell(cell)                  the number of a source cell
     capture.model(model)                the spec of a model
     capture.array(array)                the number of an array, whose memory is kept
+    capture.generator(generator)        a random number generator that was made without a seed
     capture.base(array)                 the array that `array` is a view of, if that travels too
 
     `capture.shown` are the values of variables, or parts of them, that endpoints show as their last expressions.
@@ -109,6 +110,10 @@ class Pickler(pickle.Pickler):
             raise CannotTravel(value, f"{type(error).__name__}: {error}", hints.remedy(value)) from error
         if isinstance(reduced, str):
             self._check_reference(value, pickle.whichmodule(value, reduced))
+        elif unseeded.is_unseeded(value):
+            self._capture.generator(value)
+            function, arguments, *rest = reduced
+            return stand_ins.unseeded, (function, *arguments), *rest
         return reduced
 
     def _check_reference(self, value, module):

@@ -9,7 +9,8 @@ import types
 
 NAMES = """
     array class_ container enum estimator_class function history lru_cache model module session set_class
-    set_container set_function single_dispatch sparse tensor torch_tensor tree trees view
+    set_container set_function single_dispatch sparse tensor torch_tensor tree trees unseeded
+    view
 """.split()
 
 

@@ -28,6 +28,9 @@ class _Numbers:
     def model(self, model):
         return self._capture.specs[id(model)]
 
+    def generator(self, generator):
+        pass
+
     def array(self, array):
         self.arrays.append(array)
         self.memory += array.nbytes

@@ -1,4 +1,5 @@
-"""Prints the SHA-256 of everything the engine is built from: the files of the folder given, but for the result and its page.
+"""Prints the SHA-256 of everything the engine is built from: the files of the folder given, but for the result, its page and
+the tests.
 
     inputs.py FOLDER
 
@@ -17,7 +18,7 @@ def main(folder):
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     # As bytes, as Rust sorts them.
     for name in sorted(names, key=str.encode):
-        if name == "README.md" or name.startswith("prebuilt/") or "__pycache__" in name:
+        if name == "README.md" or name.startswith(("prebuilt/", "tests/")) or "__pycache__" in name:
             continue
         contents = (folder / name).read_bytes()
         digest.update(name.encode() + b"\0" + struct.pack("<Q", len(contents)) + contents)

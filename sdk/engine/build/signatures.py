@@ -1,9 +1,9 @@
-"""Fails if a C function has another number of parameters than its entry in a PyMethodDef table says.
+"""Fails if a C function has another number of parameters than its entry in a PyMethodDef or PyGetSetDef table says.
 
     signatures.py FOLDER...
 
 Natively a surplus argument does no harm. In Wasm a call through a pointer of the wrong type traps, and only when it happens.
-This reads sources with regular expressions, so it knows methods, not getters, slots or what macros generate.
+This reads sources with regular expressions, so it knows methods, getters and setters, not slots or what macros generate.
 """
 
 import collections
@@ -13,16 +13,17 @@ from pathlib import Path
 
 PARAMETERS = r"((?:[^()]|\([^()]*\))*)"
 DEFINITION = re.compile(
-    r"^(?:static\s+|NPY_NO_EXPORT\s+|extern\s+|inline\s+)*PyObject\s*\*\s*(?:NPY_UNUSED\(\w+\)\s*)?(\w+)\s*\(" + PARAMETERS + r"\)\s*\{",
+    r"^(?:static\s+|NPY_NO_EXPORT\s+|extern\s+|inline\s+)*(?:PyObject\s*\*|int\b)\s*(?:NPY_UNUSED\(\w+\)\s*)?(\w+)\s*\(" + PARAMETERS + r"\)\s*\{",
     re.M,
 )
 ENTRY = re.compile(
     r'\{\s*"([^"]+)"\s*,\s*(?:\(PyCFunction\)\s*(?:\(void\s*\(\*\)\(void\)\)\s*)?|_PyCFunction_CAST\()?\(?(\w+)\)?\s*,'
     r"\s*((?:METH_\w+\s*\|?\s*)+)"
 )
+PROPERTY = re.compile(r'\{\s*"([^"]+)"\s*,\s*(\(getter\)\s*)?(\w+)\s*,\s*(?:\(setter\)\s*)?(\w+)\s*,')
 
-# Not compiled: numpy's own test module, and a call of BSD's.
-ABSENT = {"printf_float_g", "kqueue_tracking_after_fork"}
+# Not compiled: numpy's own test module, a call of BSD's, and Windows'.
+ABSENT = {"printf_float_g", "kqueue_tracking_after_fork", "Overlapped_getaddress", "Overlapped_getpending"}
 
 
 def expected(flags):
@@ -32,6 +33,16 @@ def expected(flags):
     if "METH_FASTCALL" in flags:
         return 4 if "METH_KEYWORDS" in flags else 3
     return 3 if "METH_KEYWORDS" in flags else 2
+
+
+def entries(text):
+    """(name in Python, function, its number of parameters) of the tables in a source."""
+    for name, function, flags in ENTRY.findall(text):
+        yield name, function, expected(flags)
+    for name, cast, getter, setter in PROPERTY.findall(text):
+        if cast:
+            yield name, getter, 2
+            yield name, setter, 3
 
 
 def count(parameters):
@@ -52,18 +63,18 @@ def main(*folders):
             functions[name].append((path, count(parameters)))
     wrong = checked = 0
     for path, text in sources.items():
-        for method, function, flags in ENTRY.findall(text):
+        for name, function, wanted in entries(text):
             defined = functions[function]
             for where, parameters in defined:
                 if where != path and len(defined) > 1 or function in ABSENT:
                     continue
                 checked += 1
-                if parameters != expected(flags):
+                if parameters != wanted:
                     wrong += 1
-                    print(f"{where}: {function} has {parameters} parameters, {method!r} in {path} wants {expected(flags)}")
-    print(f"{checked} methods checked")
+                    print(f"{where}: {function} has {parameters} parameters, {name!r} in {path} wants {wanted}")
+    print(f"{checked} functions checked")
     if wrong or not checked:
-        sys.exit(f"{wrong} methods have a wrong prototype: correct them by a patch")
+        sys.exit(f"{wrong} functions have a wrong prototype: correct them by a patch")
 
 
 if __name__ == "__main__":

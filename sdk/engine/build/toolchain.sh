@@ -5,7 +5,7 @@ TARGET=wasm32-wasip1
 
 find_toolchain() {
   local missing=() program
-  for program in python3 make patch zstd xz tar find sed awk sha256sum; do
+  for program in python3 make patch zstd xz tar find sed awk sha256sum flock; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
@@ -32,6 +32,7 @@ find_toolchain() {
   missing=("${missing[@]/#find/findutils}")
   missing=("${missing[@]/#awk/gawk}")
   missing=("${missing[@]/#sha256sum/coreutils}")
+  missing=("${missing[@]/#flock/util-linux}")
   [ "$(id -u)" = 0 ] || fail "these are missing: ${missing[*]}: install them with 'apt-get install ${missing[*]}'"
   say "installing ${missing[*]}"
   { apt-get update -q && apt-get install -qy "${missing[@]}"; } >apt.log 2>&1 \

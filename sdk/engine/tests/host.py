@@ -12,6 +12,8 @@ import wasmtime
 
 STACK = 2 << 20
 """Bytes of Wasm stack: the least the engine is made for."""
+MEMORY = 2 << 30
+"""Bytes that an instance may use: more is a MemoryError in it."""
 
 
 class Failure(Exception):
@@ -25,10 +27,16 @@ class Engine:
         config = wasmtime.Config()
         config.max_wasm_stack = STACK
         config.cache = True
-        self.store = wasmtime.Store(wasmtime.Engine(config))
+        self.store = self._limited(wasmtime.Engine(config))
         self.module = wasmtime.Module.from_file(self.store.engine, file)
         self._log = log
         self._link()
+
+    @staticmethod
+    def _limited(engine):
+        store = wasmtime.Store(engine)
+        store.set_limits(memory_size=MEMORY)
+        return store
 
     def _link(self):
         linker = wasmtime.Linker(self.store.engine)
@@ -152,7 +160,7 @@ class Engine:
     def restore(self, heap):
         """A new instance of the same module whose memory is `heap`."""
         other = Engine.__new__(Engine)
-        other.store = wasmtime.Store(self.store.engine)
+        other.store = self._limited(self.store.engine)
         other.module = self.module
         other._log = self._log
         other._link()

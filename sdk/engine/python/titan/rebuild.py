@@ -16,6 +16,8 @@ import types
 import typing
 import warnings
 
+from . import renew
+
 CO_OPTIMIZED = 1
 """The flag of code objects that have fast locals: functions, and neither classes nor cells."""
 
@@ -120,6 +122,12 @@ class Builder:
             _FILL[base](container, contents)
         for name, value in attributes.items():
             object.__setattr__(container, name, value)
+
+    @staticmethod
+    def unseeded(function, *arguments):
+        """A random number generator that was made without a seed, as `function` makes it."""
+        renew.generators.append(function(*arguments))
+        return renew.generators[-1]
 
     @staticmethod
     def view(base, dtype, shape, strides, offset):

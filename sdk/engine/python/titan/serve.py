@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from . import display, files, hashes, local, machine, settings, state, uses, warmup
+from . import display, files, hashes, local, renew, settings, state, uses, warmup
 from .endpoint import Endpoint
 from .output import Output
 
@@ -24,9 +24,10 @@ _cold = None
 
 def boot():
     """Readies what is the same for every service: what is imported here is in the engine's first heap image."""
+    # As in the kernel; numpy, for one, keeps a copy. What C code takes for a size is less.
+    sys.maxsize = 2**63 - 1
     import numpy.random  # nearly every notebook needs numpy
 
-    machine.pretend()
     hashes.install()
     json.loads = _lenient(json.loads)
     builtins.display = display.display
@@ -102,6 +103,8 @@ def warm():
 def call(number, request):
     """Answers `request`, the text of REQUEST, by the endpoint of that number: (status, headers, body), or the
     exception as (last line, traceback)."""
+    if renew.due:
+        renew.start()
     endpoint = _endpoints[number]
     _namespace["REQUEST"] = request
     try:

@@ -12,7 +12,7 @@ import time
 import types
 import warnings
 
-from . import local, settings
+from . import local, renew, settings
 from .output import Output
 from .state import Reader
 
@@ -31,7 +31,7 @@ def run(endpoints, stream, arrays, sources):
     if len(stream) > LARGEST:
         return
     main, modules, restore = sys.modules["__main__"], local.take(), _settings()
-    made = iter(arrays)
+    made, generators = iter(arrays), renew.generators[:]
     automatic = gc.isenabled()
     # Everything made here is then of the youngest generation. A full collection would empty the free lists.
     gc.disable()
@@ -43,6 +43,7 @@ def run(endpoints, stream, arrays, sources):
         _run(endpoints, Reader(stream, copy.__dict__, lambda *_: _locked(next(made)), sources), copy.__dict__)
         copy.__dict__.clear()
     finally:
+        renew.generators[:] = generators
         sys.stderr = sys.__stderr__
         sys.modules["__main__"] = main
         local.put(modules)
