@@ -140,7 +140,7 @@ class Modules:
 
     def _find(self, name):
         root = name.partition(".")[0]
-        if root in _BACKENDS and self._spec(root) is not None:
+        if root in _BACKENDS and name not in self._engine and self._spec(root) is not None:
             return Missing([name, _BACKENDS[root]], _NATIVE)
         parent = name.rpartition(".")[0]
         if parent and parent not in self._engine:

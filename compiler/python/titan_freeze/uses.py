@@ -90,11 +90,13 @@ def _imported(tree):
 
 def _outermost(tree, called=False):
     """(node, whether it is called) of the longest chains of attributes that begin with a name, without those in code
-    that copes."""
+    that copes, or that a flag turns on: the endpoint may leave it off."""
     if isinstance(tree, ast.Try) and any(map(_copes, tree.handlers)):
         parts = [*tree.handlers, *tree.orelse, *tree.finalbody]
     elif isinstance(tree, ast.If) and any(isinstance(n, ast.Name) and n.id == "hasattr" for n in ast.walk(tree.test)):
         parts = tree.orelse
+    elif isinstance(tree, (ast.If, ast.IfExp)) and _is_flag(tree.test):
+        return
     elif isinstance(tree, (ast.Name, ast.Attribute)) and isinstance(tree.ctx, ast.Load) and _path(tree)[0] is not None:
         yield tree, called
         return
@@ -105,6 +107,11 @@ def _outermost(tree, called=False):
         parts = ast.iter_child_nodes(tree)
     for part in parts:
         yield from _outermost(part)
+
+
+def _is_flag(test):
+    """Whether a condition is no more than a variable, or that it is not set."""
+    return isinstance(test.operand if isinstance(test, ast.UnaryOp) else test, ast.Name)
 
 
 def _copes(handler):
