@@ -81,7 +81,7 @@ pub const ATTACKS: &[Attack] = &[
                     answers.into_iter().for_each(|status| statuses.count(status));
                 }
             }
-            format!("{} shapes: {}", SMUGGLING.len(), statuses.only(&[200, 400, 501, 505]))
+            format!("{} shapes: {}", SMUGGLING.len(), statuses.only(&[200, 400, 405, 501, 505]))
         },
     },
     Attack {

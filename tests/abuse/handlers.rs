@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Attack;
 use crate::connections::exchange;
-use crate::stage::{MEMORY, Stage};
+use crate::stage::MEMORY;
 
 /// Services that attack, by name, with their notebooks' cells. Each has a `/fine` beside its attacks.
 pub const SERVICES: &[(&str, &[&str])] = &[
