@@ -548,7 +548,7 @@ fn what_the_notebook_sets_outside_its_variables_is_set() {
         "# GET /x\nprint(np.array([1 / 3]), os.environ['STAGE'], decimal.Decimal(2).sqrt(), sys.maxsize)\n\
          print(len(str(np.arange(1200)).split()))\nprint(frame)",
     ];
-    let expected = "[0.33] trial 1.4142 9223372036854775807\n1200\n       a\n0  <1.2>\n..   ...\n2  <3.8>\n\n[3 rows x 1 columns]\n";
+    let expected = "[0.33] trial 1.4142 9223372036854775807\n1201\n       a\n0  <1.2>\n..   ...\n2  <3.8>\n\n[3 rows x 1 columns]\n";
     assert_answers(&cells, &[], &[("/x", expected)]);
 }
 

@@ -25,6 +25,9 @@ pub(crate) struct Pool {
     state: State,
     /// Handlers that may run at once.
     concurrency: usize,
+    /// Bytes of memory with which an instance is kept for the next request: one that has grown beyond would leave too little for
+    /// the others, long after the request that needed it.
+    share: u64,
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     max_waiting: usize,
@@ -83,12 +86,14 @@ impl Pool {
     pub(crate) async fn new(plan: Plan) -> Result<Arc<Pool>, CallError> {
         let Plan { program, limits, weights, state, cores, max_waiting, lanes, endpoints } = plan;
         let first = program.instantiate(limits.clone()).await?;
-        let concurrency = match state {
-            State::Kernel => 1,
+        let room = limits.budget.limit().saturating_sub(weights.bytes());
+        let (concurrency, share) = match state {
+            State::Kernel => (1, u64::MAX),
             // More handlers than the budget holds instances would only fail for want of memory.
             State::Reuse | State::Fresh => {
-                let room = limits.budget.limit().saturating_sub(weights.bytes()) / first.memory_bytes().max(1);
-                cores.min(usize::try_from(room).unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
+                let instances = usize::try_from(room / first.memory_bytes().max(1)).unwrap_or(usize::MAX);
+                let concurrency = cores.min(instances).clamp(1, Semaphore::MAX_PERMITS);
+                (concurrency, room / concurrency as u64)
             }
         };
         Ok(Arc::new(Pool {
@@ -96,6 +101,7 @@ impl Pool {
             limits,
             state,
             concurrency,
+            share,
             permits: Arc::new(Semaphore::new(concurrency)),
             waiting: AtomicUsize::new(0),
             max_waiting,
@@ -205,7 +211,8 @@ impl Pool {
     }
 
     fn take_back(self: &Arc<Self>, lease: Lease) {
-        if lease.sound && self.state != State::Fresh {
+        let kept = self.state != State::Fresh && lease.instance.memory_bytes() <= self.share;
+        if lease.sound && kept {
             self.idle().push(lease.instance);
             // Only now may the next request look for an idle instance.
             drop(lease.permit);

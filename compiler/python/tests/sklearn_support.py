@@ -28,10 +28,10 @@ METHODS = """
 
 
 class Capture:
-    """What the pickler tells of: arrays only."""
+    """What the pickler tells of: arrays only. No endpoint shows anything."""
 
     def __init__(self):
-        self.arrays = []
+        self.arrays, self.shown = [], []
 
     def array(self, array):
         self.arrays.append(array)
