@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::Attack;
-use crate::stage::{Stage, Statuses, lower_priority};
+use crate::stage::{Stage, Statuses};
 
 /// See [`Attack`].
 pub const ATTACKS: &[Attack] = &[
@@ -106,7 +106,6 @@ pub const ATTACKS: &[Attack] = &[
         run: |stage, stop| {
             let many = "GET /neighbour/fine HTTP/1.1\r\nhost: x\r\n\r\n".repeat(999);
             let last = "GET /neighbour/fine HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-            lower_priority();
             let mut statuses = Statuses::default();
             while !stop.load(Ordering::Relaxed) {
                 let answers = exchange(stage, format!("{many}{last}").as_bytes());
@@ -119,7 +118,6 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "http/2: rapid reset",
         run: |stage, stop| {
-            lower_priority();
             let (mut connections, mut resets) = (0, 0);
             while !stop.load(Ordering::Relaxed) {
                 connections += 1;
@@ -186,7 +184,6 @@ fn hold(stage: &Stage, stop: &AtomicBool, count: usize, bytes: &[u8]) -> usize {
 
 /// Sends the same request on a new connection each time.
 fn repeat(stage: &Stage, stop: &AtomicBool, request: &[u8], allowed: &[u16]) -> String {
-    lower_priority();
     let mut statuses = Statuses::default();
     while !stop.load(Ordering::Relaxed) {
         exchange(stage, request).into_iter().for_each(|status| statuses.count(status));
@@ -253,7 +250,6 @@ fn rapid_reset(stage: &Stage, stop: &AtomicBool) -> usize {
 /// a twentieth of serving them.
 fn overload(stage: &Stage, stop: &AtomicBool) -> String {
     const CLIENTS: usize = 1200;
-    lower_priority();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let address = stage.services();
     let mut all = Statuses::default();

@@ -15,6 +15,8 @@ pub struct Stage {
     pub gateway: Gateway,
     /// Of one measurement.
     pub duration: Duration,
+    /// Whether latencies are judged.
+    pub measures: bool,
     _folder: TempDir,
 }
 
@@ -35,8 +37,9 @@ impl Stage {
         for (name, cells) in crate::handlers::SERVICES {
             deploy(name, cells);
         }
-        let seconds = std::env::var("TITAN_ABUSE_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(2.0);
-        Stage { gateway, duration: Duration::from_secs_f64(seconds), _folder: folder }
+        let seconds = std::env::var("TITAN_ABUSE_SECONDS").ok().and_then(|text| text.parse().ok());
+        let duration = Duration::from_secs_f64(seconds.unwrap_or(1.0));
+        Stage { gateway, duration, measures: seconds.is_some(), _folder: folder }
     }
 
     /// Where services are served.
@@ -53,7 +56,6 @@ impl Stage {
     ) -> Statuses {
         let all = std::thread::scope(|scope| {
             let attack = || {
-                lower_priority();
                 let mut statuses = Statuses::default();
                 while !stop.load(Ordering::Relaxed) {
                     statuses = statuses.and(request().into());
@@ -162,7 +164,8 @@ impl Statuses {
     }
 }
 
-/// Attackers run on this machine too: they must not take the processors from the load that is measured.
+/// Attackers run on this machine too: they must not take the processors from the load that is measured. Threads that the caller
+/// starts inherit it.
 pub fn lower_priority() {
     // A machine that refuses measures a little worse.
     let _ = rustix::process::setpriority_process(None, 10);

@@ -1,5 +1,6 @@
 /* The built-in module `_titan`: what Python code inside the engine can ask of C. */
 #include "files.h"
+#include "host.h"
 #include "python.h"
 
 static PyObject *titan_infer(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
@@ -53,6 +54,26 @@ static PyObject *titan_duplicate(PyObject *self, PyObject *descriptor)
     return errno == 0 ? PyLong_FromLong(duplicate) : PyErr_SetFromErrno(PyExc_OSError);
 }
 
+/* When `lap` was last called with none; 0 once it has told. */
+static uint64_t lap_began; /* nanoseconds */
+
+/* No reading of the clock may stay behind in memory, freed or not: the same notebook gives the same heap image. */
+static PyObject *titan_lap(PyObject *self, PyObject *milliseconds)
+{
+    (void)self;
+    if (milliseconds == Py_None) {
+        lap_began = host_monotonic_now();
+        Py_RETURN_NONE;
+    }
+    unsigned long limit = PyLong_AsUnsignedLong(milliseconds);
+    if (limit == (unsigned long)-1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    int over = host_monotonic_now() - lap_began >= limit * UINT64_C(1000000);
+    lap_began = 0;
+    return PyBool_FromLong(over);
+}
+
 static PyMethodDef methods[] = {
     {"infer", _PyCFunction_CAST(titan_infer), METH_FASTCALL,
      "infer(model, inputs) -> outputs\n\n"
@@ -63,6 +84,8 @@ static PyMethodDef methods[] = {
      "add_file(path, bytes)\n\nAdds a file to the file system. The path is absolute, without `.` and `..`."},
     {"duplicate", titan_duplicate, METH_O, "duplicate(fd) -> another descriptor of the same file, as os.dup"},
     {"find", titan_find, METH_O, "find(name) -> (is_package, marshalled code), or None for a module not in memory"},
+    {"lap", titan_lap, METH_O,
+     "lap(None) begins a lap; lap(milliseconds) ends it and tells whether it took as long or longer"},
     {"modules", titan_modules, METH_NOARGS, "modules() -> frozenset of the names of all modules in memory"},
     {NULL, NULL, 0, NULL},
 };
