@@ -41,7 +41,7 @@ class Warmup(unittest.TestCase):
         head = {"method": "GET", "path": "/x", "source": source, "flags": 0, "quiet": False, "info": None, "sample": None}
         stream = pickle.dumps({"names": dict.fromkeys(variables, "GET /x"), "sources": []})
         stream += b"".join(map(pickle.dumps, variables.values())) + pickle.dumps({})
-        with mock.patch.object(warmup, "_titan", Clock()):
+        with mock.patch.dict(sys.modules, _titan=Clock()):
             warmup.run([Endpoint(head)], stream, [], Sources([]))
         return seen
 

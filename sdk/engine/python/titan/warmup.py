@@ -12,8 +12,6 @@ import time
 import types
 import warnings
 
-import _titan
-
 from . import local, renew, settings
 from .output import Output
 from .state import Reader
@@ -56,6 +54,9 @@ def run(endpoints, stream, arrays, sources):
 
 
 def _run(endpoints, reader, namespace):
+    # Not above: the notebook's own kernel has this package too, but not what is built into the engine.
+    import _titan
+
     try:
         reader.fill()
     except Exception:
