@@ -1,8 +1,8 @@
 //! Two lanes: short work runs where requests are read and answered, long work on threads of lower priority, so that a handler
 //! which computes for seconds costs its neighbours neither a thread nor their turn on a processor.
 //!
-//! Nobody says beforehand how long a handler will run. A call begins in the fast lane unless the endpoint's last one was long,
-//! and is moved over when it has used [`SHORT`] of CPU time. What is run, this module does not know.
+//! Nobody says beforehand how long a handler will run. A call begins in the fast lane unless its request is large or the endpoint's
+//! last one was long, and is moved over when it has used [`SHORT`] of CPU time. What is run, this module does not know.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -54,7 +54,7 @@ impl Lanes {
         Ok(Lanes { slow: Some(slow) })
     }
 
-    /// Runs `call`, whose CPU time so far is in `used`, and remembers in `history` whether it was long. Dropping the future
+    /// Runs `call`, which is `long` as far as can be told and whose CPU time so far is in `used`, and remembers in `history` whether it was long. Dropping the future
     /// drops the call, in whichever lane it is.
     ///
     /// # Errors
@@ -62,10 +62,11 @@ impl Lanes {
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         history: &History,
+        long: bool,
         used: &CpuTime,
         mut call: Call<T>,
     ) -> Result<T, JoinError> {
-        if !history.0.load(Ordering::Relaxed) {
+        if !long && !history.0.load(Ordering::Relaxed) {
             let polled = poll_fn(|context| match call.as_mut().poll(context) {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending if used.get() > SHORT => Poll::Ready(None),
@@ -106,8 +107,16 @@ impl Drop for Lanes {
 }
 
 impl History {
+    /// The last call took little of its own time, but much of the system's.
+    pub(crate) fn was_costly(&self) {
+        self.set(true);
+    }
+
     fn note(&self, used: &CpuTime) {
-        let long = used.get() > SHORT;
+        self.set(used.get() > SHORT);
+    }
+
+    fn set(&self, long: bool) {
         // Read far more often than it changes.
         if self.0.load(Ordering::Relaxed) != long {
             self.0.store(long, Ordering::Relaxed);

@@ -18,6 +18,9 @@ use tokio::task::JoinError;
 use crate::lanes::{History, Lanes};
 use crate::origin::Origin;
 
+/// Bytes of a `REQUEST` from which on copying it into an instance takes long by itself.
+const LONG_REQUEST: usize = 256 << 10;
+
 /// The instances of one version.
 pub(crate) struct Pool {
     program: Program,
@@ -148,7 +151,7 @@ impl Pool {
         request: String,
         limit: Duration,
     ) -> Result<Result<Result<Response, Failure>, PoolError>, JoinError> {
-        let (used, endpoint) = (lease.instance.cpu_time(), origin.endpoint);
+        let (used, endpoint, long) = (lease.instance.cpu_time(), origin.endpoint, request.len() > LONG_REQUEST);
         let pool = Arc::clone(&self);
         let call = async move {
             let mut lease = scopeguard::guard(lease, |lease| pool.take_back(lease));
@@ -161,10 +164,13 @@ impl Pool {
             result.map_err(lost)
         };
         let call = Box::pin(origin.scope("handler", call));
-        match self.histories.get(endpoint) {
-            Some(history) => self.lanes.run(history, &used, call).await,
-            None => Ok(call.await),
+        let Some(history) = self.histories.get(endpoint) else { return Ok(call.await) };
+        let result = self.lanes.run(history, long, &used, call).await;
+        if matches!(&result, Ok(Err(problem)) if matches!(problem.call(), Some(CallError::OutOfMemory { .. }))) {
+            // Making and dropping what was refused in the end is work for the kernel, which bills nobody.
+            history.was_costly();
         }
+        result
     }
 
     /// Whether a call would be turned away now.
@@ -203,6 +209,11 @@ impl Pool {
     fn clear(&self) {
         let idle = std::mem::take(&mut *self.idle());
         drop(idle);
+    }
+
+    /// Where work for a request runs that takes long before a handler is called.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Instance>> {

@@ -12,11 +12,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use titan_sdk::budget::Charge;
 use titan_sdk::manifest::Auth;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::block_in_place;
 
 use crate::access::{API_KEY, Access, refusal};
+use crate::body::BodyError;
 use crate::control::ControlError;
 use crate::cors::Policy;
 use crate::direct::Direct;
@@ -285,10 +284,27 @@ impl<'a> Called<'a> {
         })?;
         let shadow = self.placement.shadow();
         let copied = shadow.and_then(|shadow| Some((shadow, shadow.place(body.len())?, body.clone())));
-        let long = body.len() > LONG_BODY;
-        let encode = request::encode(head, &self.parameters, body);
-        let encoded = if long { block_in_place(|| Handle::current().block_on(encode)) } else { encode.await };
-        encoded.map(|request| (request, copied)).map_err(|problem| error(StatusCode::BAD_REQUEST, problem))
+        Ok((self.encode(head, body).await?, copied))
+    }
+
+    /// # Errors
+    /// The answer to a body that is not what its Content-Type says.
+    async fn encode(&self, head: &Parts, body: Bytes) -> Result<String, Answer> {
+        let refused = |problem: BodyError| error(StatusCode::BAD_REQUEST, problem);
+        if body.len() <= LONG_BODY {
+            return request::encode(head, &self.parameters, body).await.map_err(refused);
+        }
+        let head = head.clone();
+        let parameters: Vec<_> =
+            self.parameters.iter().map(|(name, value)| (name.to_string(), value.clone())).collect();
+        let encode = async move {
+            let parameters: Vec<_> = parameters.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+            request::encode(&head, &parameters, body).await
+        };
+        match self.version().lanes().slowly(encode).await {
+            Ok(encoded) => encoded.map_err(refused),
+            Err(stopped) => Err(error(StatusCode::SERVICE_UNAVAILABLE, format!("the gateway is stopping: {stopped}"))),
+        }
     }
 
     async fn call(&self, origin: &Origin, request: String, mut room: Charge) -> Result<Answer, Failed> {

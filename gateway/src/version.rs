@@ -127,6 +127,11 @@ impl Version {
         self.endpoints.find(method, path)
     }
 
+    /// Where work for a request runs that takes long before its handler is called.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        self.pool.lanes()
+    }
+
     /// Whether a request would be turned away now, since too many wait already.
     pub(crate) fn busy(&self) -> Option<PoolError> {
         self.pool.busy()
