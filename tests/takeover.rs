@@ -74,8 +74,9 @@ fn no_request_fails_while_gateways_replace_each_other() {
 /// the connection goes away, is sent over another; one that was sent is answered.
 async fn over_http2(address: SocketAddr, stop: Arc<AtomicBool>) -> usize {
     let connect = || async {
-        let stream = TokioIo::new(tokio::net::TcpStream::connect(address).await.unwrap());
-        let (sender, connection) = http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         sender
     };

@@ -294,17 +294,13 @@ def made(function, *shape):
         self.check([
             ("layer = layers.Dense(2)", "layer([[1.]])", "variable layer (keras.src.layers.core.dense.Dense)", "imports tensorflow", model),
             ("words = layers.TextVectorization(); words.adapt(['a'])", "words(['a'])", "variable words (keras.", model),
-            ("from keras.utils import to_categorical", "to_categorical([1])", "variable to_categorical (function keras.", model),
-            ("@tf.function\ndef f(x): return x", "f(1)", "variable f (tensorflow.", NATIVE, model),
+            ("@tf.function\ndef f(x): return x", "f(1)", "variable f (tensorflow.", "it needs tensorflow.python, which the engine does not have", model),
             ("class M(tf.Module): pass\nm = M()", "m", "variable m (class tensorflow.python.module.module.Module)", model),
             ("data = tf.data.Dataset.from_tensors([1])", "list(data)", "variable data (tensorflow.", model),
             ("t = tf.constant(['a'])", "t", "variable t (tensorflow.", "keep it as .numpy()"),
             ("t = tf.ragged.constant([[1], [1, 2]])", "t", "variable t (tensorflow.", "keep it as .numpy()"),
             ("o = keras.optimizers.Adam()", "o", "variable o (keras.src.optimizers.adam.Adam)", KEEP),
             ("c = keras.callbacks.EarlyStopping()", "c", "variable c (keras.src.callbacks.", KEEP),
-            ("", "keras.utils.to_categorical([1])", "module keras, which GET /x uses", "use numpy for what it does around the model"),
-            ("", "import tensorflow", "GET /x imports tensorflow, which imports", NATIVE, "in a cell before"),
-            ("def f(x): return tf.reduce_sum(x)", "f(1)", "module tensorflow, which GET /x (in function f) uses", "use numpy"),
         ], self.BEFORE)
 
     def test_models_of_other_kerases(self):
