@@ -5,7 +5,7 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use titan_gateway::restore::restore;
+use titan_gateway::store::restore::restore;
 use titan_sdk::api::Snapshot;
 use titan_sdk::backup;
 use titan_sdk::client::{Client, ClientError};

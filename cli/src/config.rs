@@ -13,7 +13,7 @@ use anyhow::{Context, anyhow, bail};
 use etcetera::BaseStrategy;
 use serde::Deserialize;
 use titan_gateway::Options;
-use titan_gateway::tls::TlsFiles;
+use titan_gateway::http::tls::TlsFiles;
 
 use crate::args::Setup;
 use crate::units;
@@ -30,7 +30,7 @@ struct File {
     telemetry: Telemetry,
     tls: Tls,
     #[serde(with = "Cors")]
-    cors: titan_gateway::cors::Cors,
+    cors: titan_gateway::http::cors::Cors,
 }
 
 #[derive(Debug, Deserialize)]
@@ -78,9 +78,13 @@ enum Listeners {
     Admin,
 }
 
-/// [`titan_gateway::cors::Cors`] as the file spells it.
+/// [`titan_gateway::http::cors::Cors`] as the file spells it.
 #[derive(Deserialize)]
-#[serde(remote = "titan_gateway::cors::Cors", default = "titan_gateway::cors::Cors::default", deny_unknown_fields)]
+#[serde(
+    remote = "titan_gateway::http::cors::Cors",
+    default = "titan_gateway::http::cors::Cors::default",
+    deny_unknown_fields
+)]
 struct Cors {
     allowed_origins: Vec<String>,
     allowed_headers: Vec<String>,

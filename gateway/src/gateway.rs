@@ -17,23 +17,25 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::access::{Access, AccessError};
 use crate::admin::Admin;
+use crate::admin::metrics::Metrics;
 use crate::control::{Control, ControlError};
-use crate::cors::{CorsError, Policy};
-use crate::direct::Direct;
+use crate::delivery::route::Routes;
 pub use crate::handover::SOCKET as HANDOVER_SOCKET;
 use crate::handover::{Predecessor, Successor};
-use crate::lanes::Lanes;
-use crate::listener;
-use crate::loader::Loader;
-use crate::logs::Logs;
-use crate::metrics::{Counters, Metrics};
-use crate::options::{Limits, Options};
-use crate::route::Routes;
+use crate::http::cors::{CorsError, Policy};
+use crate::http::listener;
+use crate::http::tls::{Tls, TlsError, TlsFiles};
+use crate::limits::Limits;
+use crate::observe::counters::Counters;
+use crate::observe::logs::Logs;
+use crate::observe::traces::Traces;
+use crate::options::Options;
+use crate::serve::direct::Direct;
 use crate::serve::{self, Services};
 use crate::store::{Embedded, Shared, StoreError};
-use crate::tls::{Tls, TlsError, TlsFiles};
-use crate::traces::Traces;
 use crate::version::Version;
+use crate::version::lanes::Lanes;
+use crate::version::loader::Loader;
 
 /// Connections that the system accepts before the gateway does.
 const BACKLOG: u32 = 1024;

@@ -4,8 +4,8 @@ use http::StatusCode;
 use titan_sdk::api::Readiness;
 use tokio::sync::watch;
 
-use crate::response::{self, Answer, error};
-use crate::route::Routes;
+use crate::delivery::route::Routes;
+use crate::http::response::{self, Answer, error};
 use crate::version::Version;
 
 const PLAIN: &str = "text/plain; charset=utf-8";

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use support::{Answer, Gateway, bundle, options, packed, send, sized_bundle, small};
 use titan_gateway::Options;
-use titan_gateway::cors::Cors;
+use titan_gateway::http::cors::Cors;
 use titan_sdk::access::Role;
 use titan_sdk::bundle::{Bundle, part};
 use titan_sdk::client::{Client, ClientError, Credentials};

@@ -7,7 +7,7 @@ use http::{HeaderValue, StatusCode};
 use titan_sdk::access::{Caller, Role};
 
 use super::Stranger;
-use crate::response::{Answer, error};
+use crate::http::response::{Answer, error};
 
 /// To a stranger at the admin API.
 pub(crate) fn of_admin(stranger: Stranger) -> Answer {

@@ -8,9 +8,9 @@ use titan_sdk::trial::{self, By, Ended, Kind, Outcome};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::{Control, ControlError, active};
-use crate::route::{Candidate, NoRoute};
+use crate::delivery::route::{Candidate, NoRoute};
+use crate::delivery::trial::{Trial, now};
 use crate::store::{Service, StoreError};
-use crate::trial::{Trial, now};
 use crate::version::Version;
 
 /// How often a canary is judged.

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use include_dir::{Dir, include_dir};
 use titan_sdk::digest::sha256_hex;
 
-use crate::response::Answer;
+use crate::http::response::Answer;
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/dashboard");
 

@@ -9,11 +9,12 @@ use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use titan_sdk::view::{Tried, Try};
 
-use crate::endpoints::Match;
-use crate::origin::Origin;
-use crate::request;
-use crate::response::{self, Answer, error};
+use crate::http::request;
+use crate::http::response::{Answer, error};
+use crate::observe::origin::Origin;
 use crate::version::Version;
+use crate::version::endpoints::Match;
+use crate::version::handled;
 
 /// Answers `asked` on `version` as the service listener would.
 ///
@@ -59,9 +60,9 @@ async fn answer(version: &Version, service: &str, request: Request<Bytes>) -> An
     let origin = Origin::new(endpoint, None);
     let error_id = origin.error_id();
     match version.call(origin, request).await {
-        Ok(Ok(answer)) => response::of_handler(answer, None),
+        Ok(Ok(answer)) => handled::of_handler(answer, None),
         // Whoever may deploy may see it.
-        Ok(Err(failure)) => response::of_failure(service, &failure, error_id, true),
-        Err(problem) => response::of_error(&problem, None),
+        Ok(Err(failure)) => handled::of_failure(service, &failure, error_id, true),
+        Err(problem) => handled::of_error(&problem, None),
     }
 }

@@ -6,6 +6,7 @@
 mod blobs;
 mod credentials;
 mod embedded;
+pub mod restore;
 mod shared;
 mod snapshot;
 

@@ -1,0 +1,18 @@
+//! HTTP itself: connections in, requests read, answers made. It knows of no service.
+//!
+//! | module | concept |
+//! | --- | --- |
+//! | `listener` | connections: limits, TLS, HTTP/1.1 and HTTP/2, a graceful stop |
+//! | `tls` | certificates from files, read again when they change |
+//! | `cors` | which web pages may read the answers |
+//! | `incoming` | a body as it comes: its length, its time, its place in memory |
+//! | `request`, `body` | a request as the JSON text `REQUEST` |
+//! | `response` | what every answer is made with |
+
+pub(crate) mod body;
+pub mod cors;
+pub(crate) mod incoming;
+pub(crate) mod listener;
+pub(crate) mod request;
+pub(crate) mod response;
+pub mod tls;
