@@ -323,7 +323,7 @@ mod tests {
 
     #[test]
     fn the_schemas_are_those_of_the_types() {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/openapi/schemas.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/admin/openapi/schemas.py");
         let checked = std::process::Command::new("python3").args([script, "--check"]).output().unwrap();
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }

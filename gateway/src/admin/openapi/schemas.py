@@ -9,7 +9,7 @@ import re
 import sys
 
 HERE = pathlib.Path(__file__).parent
-SOURCE = HERE.parents[2] / "sdk/src"
+SOURCE = HERE.parents[3] / "sdk/src"
 MODULES = ["api", "access", "manifest", "view", "trial"]
 """Where two have a type of one name, that of the later is named after its module too."""
 
