@@ -201,11 +201,11 @@ link() { # ENGINE PACKAGE...
     -o "engine-$engine/engine.wasm"
 }
 
-# Packs an engine for the repository.
-pack() { # ENGINE
+# Packs an engine for the repository, and for the titan binary: as what it has beside the smaller engine BASE, if there is one.
+pack() { # ENGINE [BASE]
   local wasm=engine-$1/engine.wasm to=$HERE/prebuilt/$1
   mkdir -p "$to"
-  zstd -q -19 -f "$wasm" -o "$to/engine.wasm.zst"
+  zstd -q --ultra -22 --long=27 -f ${2:+"--patch-from=engine-$2/engine.wasm"} "$wasm" -o "$to/engine.wasm.zst"
   sha256sum "$wasm" | cut -d' ' -f1 >"$to/engine.sha256"
   cp "engine-$1/modules.txt" "$to/modules.txt"
   say "engine $1: $(cat "$to/engine.sha256"), $(stat -c %s "$wasm") bytes, packed $(stat -c %s "$to/engine.wasm.zst")"
@@ -229,5 +229,5 @@ logged link_numpy link numpy numpy/numpy
 say "link pandas"
 logged link_pandas link pandas numpy/numpy pandas/pandas
 pack numpy
-pack pandas
+pack pandas numpy
 python3 "$HERE/build/inputs.py" "$HERE" >"$HERE/prebuilt/inputs.sha256"

@@ -5,6 +5,7 @@
 //! memory a boot starts from. They are split here, so that instantiating the code never overwrites a heap image. How the
 //! modules are made: `engine/README.md`.
 
+use std::io::{self, Read};
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy;
@@ -13,21 +14,27 @@ use wasmparser::{DataKind, Operator, Parser, Payload};
 /// The name under which components import their engine.
 pub const IMPORT: &str = "titan-engine";
 
+/// How far back a packed engine may refer, as a power of two: `--long` in `engine/build.sh`.
+const WINDOW_LOG: u32 = 27;
+
 /// One engine, as `engine/build.sh` made it.
 #[derive(Debug)]
 pub struct Engine {
     /// What tells it from the others: the largest package in it.
     pub name: &'static str,
     prebuilt: &'static [u8],
+    /// The engine that `prebuilt` is packed against: most of a larger engine is in the smaller one too.
+    base: Option<&'static str>,
     digest: &'static str,
     modules: &'static str,
 }
 
 macro_rules! prebuilt {
-    ($name:literal) => {
+    ($name:literal, $base:expr) => {
         Engine {
             name: $name,
             prebuilt: include_bytes!(concat!("../engine/prebuilt/", $name, "/engine.wasm.zst")),
+            base: $base,
             digest: include_str!(concat!("../engine/prebuilt/", $name, "/engine.sha256")),
             modules: include_str!(concat!("../engine/prebuilt/", $name, "/modules.txt")),
         }
@@ -35,7 +42,7 @@ macro_rules! prebuilt {
 }
 
 /// Every engine. Each has all modules of those before it.
-pub static ENGINES: [Engine; 2] = [prebuilt!("numpy"), prebuilt!("pandas")];
+pub static ENGINES: [Engine; 2] = [prebuilt!("numpy", None), prebuilt!("pandas", Some("numpy"))];
 
 /// The engine in its two halves.
 pub struct Parts {
@@ -50,7 +57,7 @@ pub struct Parts {
 pub enum EngineError {
     /// The embedded file does not unpack.
     #[error("the embedded engine does not unpack ({0}): this titan binary is damaged, install it again")]
-    Unpack(#[from] std::io::Error),
+    Unpack(#[from] io::Error),
     /// The module is not of the expected form.
     #[error("the embedded engine is malformed ({0}): rebuild it with sdk/engine/build.sh")]
     Form(String),
@@ -82,7 +89,15 @@ impl Engine {
     /// # Errors
     /// A damaged binary.
     pub fn module(&self) -> Result<Vec<u8>, EngineError> {
-        Ok(zstd::decode_all(self.prebuilt)?)
+        let base = match self.base.and_then(Engine::named) {
+            Some(base) => base.module()?,
+            None => Vec::new(),
+        };
+        let mut unpacked = zstd::Decoder::with_ref_prefix(self.prebuilt, &base)?;
+        unpacked.window_log_max(WINDOW_LOG)?;
+        let mut module = Vec::new();
+        unpacked.read_to_end(&mut module)?;
+        Ok(module)
     }
 
     /// The module in its two halves.

@@ -190,8 +190,12 @@ def unpacked(file):
     if not to.exists():
         CACHE.mkdir(exist_ok=True)
         part = to.with_suffix(f".{os.getpid()}")
+        base = None
+        if file.parent.name == "pandas":
+            numpy = Path(unpacked(file.parents[1] / "numpy" / file.name)).read_bytes()
+            base = zstandard.ZstdCompressionDict(numpy, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
         with open(file, "rb") as packed, open(part, "wb") as out:
-            zstandard.ZstdDecompressor().copy_stream(packed, out)
+            zstandard.ZstdDecompressor(dict_data=base, max_window_size=1 << 27).copy_stream(packed, out)
         part.rename(to)
     return str(to)
 
