@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer};
 use serde_norway::Value;
 use titan_sdk::manifest::{Auth, Config, State};
+use titan_sdk::text::one_line;
 
 /// What a notebook asks for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,7 +103,7 @@ impl<'de> Deserialize<'de> for Timeout {
 }
 
 fn show(value: &Value) -> String {
-    serde_norway::to_string(value).unwrap_or_default().trim_end().replace('\n', " ")
+    serde_norway::to_string(value).unwrap_or_default().trim_end().to_owned()
 }
 
 /// What a markdown cell says if it is a config cell.
@@ -146,7 +147,7 @@ fn of_block(text: &str) -> Option<Result<Settings, String>> {
         Ok(value) => value,
         // Prose is rarely YAML. Only what was surely meant as config may fail.
         Err(e) if text.trim_start().starts_with("titan:") => {
-            return Some(Err(format!("it is not valid YAML ({}): correct it", one_line(&e))));
+            return Some(Err(one_line(format!("it is not valid YAML ({e}): correct it"))));
         }
         Err(_) => return None,
     };
@@ -155,7 +156,7 @@ fn of_block(text: &str) -> Option<Result<Settings, String>> {
     if value.get("titan").is_none() && !nested.is_some_and(has_known_key) {
         return None;
     }
-    Some(read(value))
+    Some(read(value).map_err(one_line))
 }
 
 fn read(value: Value) -> Result<Settings, String> {
@@ -177,7 +178,7 @@ fn read(value: Value) -> Result<Settings, String> {
     };
     // `titan: v1` alone is a config cell that changes nothing.
     let keys: Keys =
-        if keys.is_null() { Keys::default() } else { serde_norway::from_value(keys).map_err(|e| one_line(&e))? };
+        if keys.is_null() { Keys::default() } else { serde_norway::from_value(keys).map_err(|e| e.to_string())? };
     settings(keys)
 }
 
@@ -212,10 +213,6 @@ fn is_inside(path: &str) -> bool {
     use std::path::{Component, Path};
     let mut parts = Path::new(path).components().peekable();
     parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-}
-
-fn one_line(error: &serde_norway::Error) -> String {
-    error.to_string().replace('\n', " ")
 }
 
 #[cfg(test)]

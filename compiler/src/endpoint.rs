@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 
 use titan_sdk::manifest;
+use titan_sdk::text::one_line;
 
 use crate::error::CompileError;
 
@@ -92,7 +93,7 @@ impl Collector {
             endpoint.cell_indexes.push(cell);
             return Ok(());
         }
-        let wrong = |problem| CompileError::Endpoint { cell, problem };
+        let wrong = |problem: String| CompileError::Endpoint { cell, problem: one_line(problem) };
         check_path(&path).map_err(|problem| wrong(format!("endpoint path {path:?} {problem}")))?;
         if let Some(other) = self.endpoints.iter().find(|e| e.method == method && shape(&e.path) == shape(&path)) {
             return Err(wrong(format!(
@@ -119,7 +120,7 @@ impl Collector {
             let endpoint = self.endpoints.iter_mut().find(|e| e.method == method && e.path == path);
             let endpoint = endpoint.ok_or_else(|| CompileError::Endpoint {
                 cell,
-                problem: format!("ResponseInfo has no endpoint: begin a cell with '# {method} {path}'"),
+                problem: one_line(format!("ResponseInfo has no endpoint: begin a cell with '# {method} {path}'")),
             })?;
             match &mut endpoint.response_info {
                 Some(info) => {

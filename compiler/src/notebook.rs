@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use titan_sdk::manifest::{ManifestError, is_service_name};
+use titan_sdk::text::one_line;
 
 use crate::config::{self, Settings};
 use crate::endpoint::{self, Collector, Endpoint};
@@ -154,10 +155,13 @@ impl Notebook {
 }
 
 fn read_cells(path: &Path, bytes: &[u8]) -> Result<Vec<IpynbCell>, CompileError> {
-    let wrong = |problem: String, remedy| CompileError::NotANotebook { path: path.into(), problem, remedy };
+    let wrong = |problem: String, remedy| {
+        let problem = one_line(problem);
+        CompileError::NotANotebook { path: path.into(), problem, remedy }
+    };
     let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let notebook: Ipynb = serde_json::from_slice(json)
-        .map_err(|e| wrong(e.to_string().replace('\n', " "), "name an .ipynb file that Jupyter wrote"))?;
+    let notebook: Ipynb =
+        serde_json::from_slice(json).map_err(|e| wrong(e.to_string(), "name an .ipynb file that Jupyter wrote"))?;
     if notebook.nbformat != 4 {
         let problem = format!("its nbformat is {}, not 4", notebook.nbformat);
         return Err(wrong(problem, "open it in Jupyter and save it again"));

@@ -13,14 +13,13 @@ use std::iter::Peekable;
 
 use crate::archive::{self, NextError};
 use crate::digest::sha256_hex;
-use crate::manifest::{Manifest, ManifestError, Part};
+use crate::manifest::{MANIFEST, Manifest, ManifestError, Part, SIGNATURE};
 use crate::signature::{PrivateKey, Signed};
+use crate::text::one_line;
 
 /// The media type of a bundle.
 pub const MEDIA_TYPE: &str = "application/vnd.titan.bundle";
 
-const MANIFEST: &str = "manifest.json";
-const SIGNATURE: &str = "signature.json";
 /// A manifest is read before anything vouches for its size.
 const MANIFEST_LIMIT: u64 = 4 << 20;
 const SIGNATURE_LIMIT: u64 = 4 << 10;
@@ -48,10 +47,10 @@ pub struct Bundle {
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// Not an archive, or cut short.
-    #[error("the bundle is truncated or not a titan bundle ({0}): compile the notebook again and send the file whole")]
+    #[error("the bundle is truncated or not a titan bundle ({}): compile the notebook again and send the file whole", one_line(.0))]
     Archive(#[from] io::Error),
     /// The manifest is no manifest.
-    #[error("the bundle's manifest cannot be read ({0}): compile the notebook again with this titan")]
+    #[error("the bundle's manifest cannot be read ({}): compile the notebook again with this titan", one_line(.0))]
     Json(#[from] serde_json::Error),
     /// The manifest breaks a rule.
     #[error(transparent)]

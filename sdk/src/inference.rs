@@ -24,6 +24,7 @@ use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 use crate::budget::Budget;
 use crate::manifest::Shapes;
 use crate::shapes;
+use crate::text;
 
 /// A computation expected to take longer lets the other tasks of its thread go on elsewhere: handing them over takes
 /// tens of microseconds.
@@ -339,7 +340,7 @@ fn peak_bytes(model: &TypedModel) -> TractResult<TDim> {
 
 /// An error with its causes on one line, most general first.
 fn one_line(error: &TractError) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| cause.to_string().replace('\n', " ")).collect();
+    let causes: Vec<String> = error.chain().map(|cause| text::one_line(cause)).collect();
     causes.join(": ")
 }
 

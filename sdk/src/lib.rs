@@ -19,6 +19,7 @@
 //! | [`budget`] | memory accounting of a version |
 //! | [`host`] | running components: runtime, program, instance |
 //! | [`comparison`] | whether two answers say the same |
+//! | [`text`] | text from elsewhere in messages |
 
 pub mod access;
 pub mod api;
@@ -35,6 +36,7 @@ pub mod inference;
 pub mod manifest;
 mod shapes;
 pub mod signature;
+pub mod text;
 pub mod trial;
 pub mod view;
 pub mod wit;

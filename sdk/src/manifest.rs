@@ -10,6 +10,10 @@ use crate::digest::is_sha256_hex;
 /// The archive format this crate writes and reads.
 pub const FORMAT: u32 = 1;
 
+/// The archive's entries that are no parts.
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const SIGNATURE: &str = "signature.json";
+
 /// Endpoints one version may have; a notebook with more is surely generated and would make a huge world.
 pub const MAX_ENDPOINTS: usize = 1024;
 
@@ -259,6 +263,13 @@ pub fn is_version_name(name: &str) -> bool {
     !digits.starts_with(['0', '+']) && digits.parse::<u64>().is_ok()
 }
 
+/// Whether `name` may name a part: a relative path in its plain form, which leads to no other place and is none of the archive's
+/// own entries.
+fn is_part_name(name: &str) -> bool {
+    let plain = name.split('/').all(|segment| !matches!(segment, "" | "." | ".."));
+    plain && !name.chars().any(char::is_control) && ![MANIFEST, SIGNATURE].contains(&name)
+}
+
 /// Whether `name` may be exported by a component: words of lower-case letters and digits, each beginning with a letter,
 /// joined by single `-` (the component model's `kebab-name`).
 pub fn is_kebab_name(name: &str) -> bool {
@@ -291,6 +302,9 @@ impl Manifest {
             if !is_sha256_hex(&part.sha256) {
                 return Err(ManifestError::Part(format!("{:?} has no digest but {:?}", part.file, part.sha256)));
             }
+            if !is_part_name(&part.file) {
+                return Err(ManifestError::Part(format!("{:?} is not a name that a part may have", part.file)));
+            }
             if !files.insert(part.file.as_str()) {
                 return Err(ManifestError::Part(format!("{:?} appears twice", part.file)));
             }
@@ -314,14 +328,16 @@ impl Manifest {
         let (mut names, mut routes) = (HashSet::new(), HashSet::new());
         for endpoint in &self.endpoints {
             let Endpoint { name, method, path, .. } = endpoint;
-            if !is_kebab_name(name) || !names.insert(name) {
-                return wrong(format!("{method} {path} has the export name {name:?}, which is taken or malformed"));
-            }
             if !matches!(method.as_str(), "GET" | "POST" | "PUT" | "DELETE" | "PATCH") {
-                return wrong(format!("{method} {path} has an unknown method: use GET, POST, PUT, DELETE or PATCH"));
+                return wrong(format!(
+                    "{method:?} {path:?} has an unknown method: use GET, POST, PUT, DELETE or PATCH"
+                ));
             }
             if !path.starts_with('/') || path.contains(['?', '#']) || path.chars().any(char::is_control) {
                 return wrong(format!("{method} {path:?} has a malformed path: write it as /words/:parameter"));
+            }
+            if !is_kebab_name(name) || !names.insert(name) {
+                return wrong(format!("{method} {path} has the export name {name:?}, which is taken or malformed"));
             }
             if !routes.insert((method, path)) {
                 return wrong(format!("{method} {path} appears twice"));
@@ -394,7 +410,7 @@ pub(crate) mod tests {
     #[test]
     fn a_good_manifest_passes_and_each_broken_rule_is_named() {
         sample().check().unwrap();
-        let cases: [(&str, Breakage); 9] = [
+        let cases: [(&str, Breakage); 11] = [
             ("format 7", |m| m.format = 7),
             ("not usable in a URL", |m| m.service = "../x".into()),
             ("missing", |m| m.endpoints.clear()),
@@ -407,6 +423,8 @@ pub(crate) mod tests {
             ("malformed path", |m| m.endpoints[0].path = "loss".into()),
             ("cpu is NaN", |m| m.config.cpu = f64::NAN),
             ("512MB", |m| m.config.memory = 512),
+            ("not a name", |m| m.notebook.file = "../notebook.ipynb".into()),
+            ("not a name", |m| m.notebook.file = "signature.json".into()),
             ("no digest", |m| m.notebook.sha256 = "../../x".into()),
         ];
         for (text, break_it) in cases {

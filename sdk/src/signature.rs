@@ -61,7 +61,7 @@ pub enum SignatureError {
     Unsigned(String),
     /// The key is none of those that count.
     #[error(
-        "the bundle is signed by the key {0}, which this gateway does not trust: sign it with a key that it trusts"
+        "the bundle is signed by the key {0:?}, which this gateway does not trust: sign it with a key that it trusts"
     )]
     Untrusted(String),
     /// The signature is another manifest's.
