@@ -61,8 +61,9 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         booting = (engine, boot(engine, options.cache.clone())?);
     }
     let snapshotter = booted(&booting.1, &options.interrupt, progress)?;
+    let choice = settled(notebook.settings.state, choice);
     let memory = notebook.settings.config.memory;
-    let heap = snapshotter.freeze(&state, graphs.clone(), memory, &options.interrupt);
+    let heap = snapshotter.freeze(&state, graphs.clone(), choice.mode, memory, &options.interrupt);
     let heap = heap.map_err(|error| with_largest(error, &captured, &notebook))?;
 
     clock.begin(Stage::Component);
@@ -77,7 +78,6 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         part: part(&format!("models/{}.onnx", model.name), &model.onnx),
         shapes: graphs[&model.name].shapes().clone(),
     };
-    let choice = settled(notebook.settings.state, choice);
     let config = Config { state: choice.mode, ..notebook.settings.config };
 
     clock.begin(Stage::Verify);

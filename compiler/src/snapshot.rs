@@ -15,6 +15,7 @@ use titan_sdk::budget::Budget;
 use titan_sdk::engine::Engine;
 use titan_sdk::host::{Host, HostError, Limits, Runtime, RuntimeOptions};
 use titan_sdk::inference::Graph;
+use titan_sdk::manifest::State;
 use wasmtime::component::{Component, Instance, WasmList};
 use wasmtime::{Store, StoreContextMut};
 
@@ -22,6 +23,10 @@ use crate::component::{EncodeError, Encoder, Role, SNAPSHOT_HOST};
 use crate::heap::{HeapImage, PAGE};
 use crate::interrupt::Interrupt;
 
+/// Flags of a state: to run the endpoints while the heap image is made, and that code is then to learn nothing more. What the
+/// bytes of a state mean says `titan.state`.
+const WARM: u8 = 1;
+const STILL: u8 = 2;
 /// How long the endpoints may run to warm the heap up. A handler that waits or computes longer is left cold.
 const WARM_UP: Duration = Duration::from_secs(10);
 /// Pages the warm-up may add to the heap: a handler that hoards must not make every instance larger. 16 MiB.
@@ -112,8 +117,9 @@ impl Snapshotter {
     }
 
     /// Loads `state`, as `titan_freeze` wrote it, into the engine and keeps the heap. The endpoints are run once, with `graphs`
-    /// behind their models, so that a new instance finds free lists and caches filled. `memory` bounds the heap and the
-    /// models' weights together, in bytes.
+    /// behind their models, so that a new instance finds caches filled. `lifetime` is how long an instance lives: code goes on
+    /// specialising itself where it is worth the pages that this writes. `memory` bounds the heap and the models' weights
+    /// together, in bytes.
     ///
     /// # Errors
     /// A state that does not load or fit, or an interrupt.
@@ -121,17 +127,19 @@ impl Snapshotter {
         &self,
         state: &[u8],
         graphs: HashMap<String, Arc<Graph>>,
+        lifetime: State,
         memory: u64,
         interrupt: &Interrupt,
     ) -> Result<HeapImage, SnapshotError> {
+        let still = if lifetime == State::Fresh { STILL } else { 0 };
         let budget = Budget::new(memory);
         let weights = graphs.values().map(|graph| graph.weight_bytes()).sum();
         let _weights = budget.charge(weights).ok_or_else(|| SnapshotError::out_of_memory(memory))?;
         let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
         // Run without the warm-up first, to compare: 50 ms on two shared cores.
-        let cold = self.sandbox.run(&self.booted, Step::Freeze { state, warm: false }, &limits, PATIENCE, interrupt)?;
+        let cold = self.sandbox.run(&self.booted, Step::Freeze { state, flags: still }, &limits, PATIENCE, interrupt)?;
         // A handler may loop, crash or hoard. That is for its requests to show: the version deploys without the warm-up.
-        match self.sandbox.run(&self.booted, Step::Freeze { state, warm: true }, &limits, WARM_UP, interrupt) {
+        match self.sandbox.run(&self.booted, Step::Freeze { state, flags: WARM | still }, &limits, WARM_UP, interrupt) {
             Ok(warm) if warm.refused => tracing::info!("the warm-up ran out of memory and is left out"),
             Ok(warm) if warm.image.pages > cold.image.pages + WARM_GROWTH_PAGES => {
                 let (cold, warm) = (cold.image.pages, warm.image.pages);
@@ -227,7 +235,7 @@ struct Kept {
 #[derive(Clone, Copy)]
 enum Step<'a> {
     Boot,
-    Freeze { state: &'a [u8], warm: bool },
+    Freeze { state: &'a [u8], flags: u8 },
 }
 
 impl Step<'_> {
@@ -250,10 +258,9 @@ async fn call(store: &mut Store<Host>, instance: &Instance, step: Step<'_>) -> w
             let boot = instance.get_typed_func::<(), (Result<(), String>,)>(&mut *store, "boot")?;
             boot.call_async(&mut *store, ()).await?
         }
-        Step::Freeze { state, warm } => {
+        Step::Freeze { state, flags } => {
             let freeze = instance.get_typed_func::<(&[u8],), (Result<(), String>,)>(&mut *store, "freeze")?;
-            // The first byte says whether to warm up; see `titan.serve.thaw`.
-            let input = [&[u8::from(warm)], state].concat();
+            let input = [&[flags], state].concat();
             freeze.call_async(&mut *store, (&input,)).await?
         }
     };

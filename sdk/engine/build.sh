@@ -186,7 +186,8 @@ link() { # ENGINE PACKAGE...
     pandas-packages/pytz/zoneinfo "$PYTHON_SOURCE/Lib" "${folders[@]}" "$HERE/python"
   for file in "$HERE"/src/*.c; do
     objects+=("engine-$engine/$(basename "$file" .c).o")
-    "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -Izlib "-Iengine-$engine" \
+    "$WORK/bin/cc" -std=c23 -O2 -Wall -Wextra -Werror "${PYTHON_FLAGS[@]//..\//}" -isystem "$PYTHON_SOURCE/Include" \
+      -isystem "$PYTHON_SOURCE/Include/internal" -Izlib "-Iengine-$engine" \
       "--embed-dir=engine-$engine" -c "$file" -o "${objects[-1]}"
   done
   archives+=(python/libpython3.13.a "${PYTHON_ARCHIVES[@]/#/python/}" zlib/zlibmodule.o zlib/libz.a)
@@ -206,6 +207,7 @@ pack() { # ENGINE [BASE]
   local wasm=engine-$1/engine.wasm to=$HERE/prebuilt/$1
   mkdir -p "$to"
   zstd -q --ultra -22 --long=27 -f ${2:+"--patch-from=engine-$2/engine.wasm"} "$wasm" -o "$to/engine.wasm.zst"
+  chmod 644 "$to/engine.wasm.zst"
   sha256sum "$wasm" | cut -d' ' -f1 >"$to/engine.sha256"
   cp "engine-$1/modules.txt" "$to/modules.txt"
   say "engine $1: $(cat "$to/engine.sha256"), $(stat -c %s "$wasm") bytes, packed $(stat -c %s "$to/engine.wasm.zst")"

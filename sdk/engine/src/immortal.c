@@ -1,11 +1,17 @@
-/* Makes the objects of a heap image immortal.
+/* Makes the objects of a heap image immortal, and what else is written to them early.
  *
  * A reference count that is written dirties its page, and a dirty page is what a fresh instance pays for. The count of an immortal
  * object is never written. The price is that objects alive at the freeze are never freed, which for a heap image is no
- * price: a new instance starts from all of them anyway. */
+ * price: a new instance starts from all of them anyway. A str writes its hash down when it is first asked for, and code counts how often
+ * it runs in order to specialise itself. */
+#define Py_BUILD_CORE
 #include <stdlib.h>
 
 #include "python.h"
+
+#include "internal/pycore_backoff.h"
+#include "internal/pycore_code.h"
+#include "internal/pycore_opcode_metadata.h"
 
 /* Objects whose children are still to be visited. */
 static struct {
@@ -14,6 +20,23 @@ static struct {
 } stack;
 
 static Py_ssize_t made;
+
+/* Whether code learns nothing more. */
+static int still;
+
+/* Sets the counters of `code` to the value that is never counted down. */
+static void quieten(PyCodeObject *code)
+{
+    _Py_CODEUNIT *instructions = _PyCode_CODE(code);
+    for (int i = 0; i < Py_SIZE(code); i++) {
+        int opcode = _Py_GetBaseOpcode(code, i);
+        int caches = _PyOpcode_Caches[opcode];
+        if (caches != 0) {
+            instructions[i + 1].counter = initial_unreachable_backoff_counter();
+            i += caches;
+        }
+    }
+}
 
 static int push(PyObject *object, void *unused)
 {
@@ -32,6 +55,11 @@ static int push(PyObject *object, void *unused)
     }
     Py_SET_REFCNT(object, _Py_IMMORTAL_REFCNT);
     made++;
+    if (PyUnicode_CheckExact(object)) {
+        PyObject_Hash(object);
+    } else if (still && PyCode_Check(object)) {
+        quieten((PyCodeObject *)object);
+    }
     stack.items[stack.count++] = object;
     return 0;
 }
@@ -60,12 +88,13 @@ static int push_children(PyObject *object)
     return traverse != NULL && PyObject_IS_GC(object) ? traverse(object, push, NULL) : 0;
 }
 
-Py_ssize_t immortalise(void)
+Py_ssize_t immortalise(int quiet)
 {
     PyObject *collector = PyImport_ImportModule("gc");
     PyObject *objects = collector == NULL ? NULL : PyObject_CallMethod(collector, "get_objects", NULL);
     int failed = objects == NULL;
     made = 0;
+    still = quiet;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(objects); i++) {
         PyObject *object = PyList_GET_ITEM(objects, i);
         /* One that is immortal already, as a module may be, can hold objects that are not. */

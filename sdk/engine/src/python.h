@@ -23,7 +23,11 @@ PyObject *infer(PyObject *name, PyObject *inputs);
 /* Gives the handles of all models back. */
 void infer_forget(void);
 
-/* Makes every object reachable from the collector's lists immortal and returns how many; -1 with an exception (immortal.c). */
-Py_ssize_t immortalise(void);
+/* Makes every object reachable from the collector's lists immortal and returns how many; -1 with an exception. With `still`, code
+ * learns nothing more (immortal.c). */
+Py_ssize_t immortalise(int still);
+
+/* Gives up every free block, so that an instance's objects lie together (settle.c). */
+void settle(void);
 
 #endif

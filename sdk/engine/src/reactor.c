@@ -200,10 +200,11 @@ static int thaw(char *state, size_t length)
 
 struct outcome *EXPORT(titan_freeze)(char *state, size_t length)
 {
+    /* What the flags mean says titan/state.py. */
+    int still = length != 0 && (state[0] & 2) != 0;
     if (!thaw(state, length)) {
         return fail();
     }
-    /* The collector empties CPython's free lists, so the handlers that fill them run after it. */
     PyGC_Collect();
     if (!call("titan.serve", "warm", NULL)) {
         return fail();
@@ -211,7 +212,7 @@ struct outcome *EXPORT(titan_freeze)(char *state, size_t length)
     /* The warm-up opened these; a new instance has no handles. */
     infer_forget();
     log_forget();
-    if (!call("titan.renew", "mark", NULL) || immortalise() < 0 || !call("gc", "freeze", NULL)) {
+    if (!call("titan.renew", "mark", NULL) || immortalise(still) < 0 || !call("gc", "freeze", NULL)) {
         return fail();
     }
     PyObject *serve = PyImport_ImportModule("titan.serve");
@@ -220,6 +221,7 @@ struct outcome *EXPORT(titan_freeze)(char *state, size_t length)
     if (serve_call == NULL) {
         return fail();
     }
+    settle();
     clear_stack();
     return succeed();
 }

@@ -219,6 +219,8 @@ fn config(options: &RuntimeOptions) -> Config {
         // faulted in again: measured 1.7 times faster for a fresh instance. Few handlers write more than this, and what a slot
         // keeps counts for no version.
         .linear_memory_keep_resident(8 << 20)
+        // The engine's function table, filled in as functions are first called by it.
+        .table_keep_resident(1 << 20)
         .async_stack_keep_resident(64 << 10)
         .pagemap_scan(Enabled::Auto);
     let mut config = Config::new();

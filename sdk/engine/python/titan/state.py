@@ -2,7 +2,8 @@
 
 A state is
 
-    warm     1 byte, put in front by the compiler: whether to run the endpoints while the heap image is made
+    flags    1 byte, put in front by the compiler: 1 to run the endpoints while the heap image is made, 2 for code to learn
+             nothing more in the instances made of it (read in src/reactor.c)
     length   8 bytes, little-endian: of the stream
     stream   pickles, one after the other
     arrays   the memory of numpy arrays and then the contents of files, each 8 bytes of length (little-endian) and its
@@ -56,7 +57,7 @@ def split(state):
         at += _LENGTH.size
         arrays.append(view[at : at + length])
         at += length
-    return view[0] != 0, stream, arrays
+    return view[0] & 1 != 0, stream, arrays
 
 
 class Reader(pickle.Unpickler):

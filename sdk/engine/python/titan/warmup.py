@@ -1,4 +1,4 @@
-"""Runs the endpoints before the heap is kept, so that a new instance finds caches filled and free lists stocked.
+"""Runs the endpoints before the heap is kept, so that a new instance finds caches filled.
 
 The notebook's variables must not notice: the endpoints run on a second copy of them, made from the same state and
 dropped afterwards. Code objects are shared, so what the interpreter learned about them stays. Arrays are shared too,
@@ -33,7 +33,7 @@ def run(endpoints, stream, arrays, sources):
     main, modules, restore = sys.modules["__main__"], local.take(), _settings()
     made, generators = iter(arrays), renew.generators[:]
     automatic = gc.isenabled()
-    # Everything made here is then of the youngest generation. A full collection would empty the free lists.
+    # Everything made here is then of the youngest generation, and collecting that is quick.
     gc.disable()
     try:
         sys.stderr = Output()
