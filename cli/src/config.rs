@@ -102,6 +102,7 @@ struct Limits {
     max_bundle_bytes: u64,
     #[serde(rename = "max_header", deserialize_with = "units::bytes")]
     max_header_bytes: u32,
+    max_headers: usize,
     #[serde(deserialize_with = "units::duration")]
     handshake_timeout: Duration,
     #[serde(deserialize_with = "units::duration")]
@@ -110,7 +111,15 @@ struct Limits {
     body_timeout: Duration,
     #[serde(deserialize_with = "units::duration")]
     bundle_timeout: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    write_timeout: Duration,
     max_connections: usize,
+    max_streams: u32,
+    max_resets: usize,
+    #[serde(deserialize_with = "units::duration")]
+    ping_interval: Duration,
+    #[serde(deserialize_with = "units::duration")]
+    ping_timeout: Duration,
     max_waiting: usize,
     max_instances: u32,
     #[serde(deserialize_with = "units::duration")]
