@@ -340,7 +340,7 @@ fn peak_bytes(model: &TypedModel) -> TractResult<TDim> {
 
 /// An error with its causes on one line, most general first.
 fn one_line(error: &TractError) -> String {
-    let causes: Vec<String> = error.chain().map(|cause| text::one_line(cause)).collect();
+    let causes: Vec<String> = error.chain().map(text::one_line).collect();
     causes.join(": ")
 }
 

@@ -95,7 +95,9 @@ impl Pool {
             // More handlers than the budget holds instances would only fail for want of memory.
             State::Reuse | State::Fresh => {
                 let instances = usize::try_from(room / first.memory_bytes().max(1)).unwrap_or(usize::MAX);
-                let concurrency = cores.min(instances).clamp(1, Semaphore::MAX_PERMITS);
+                // One more than can run, so that a request need not wait until the last one's instance is replaced.
+                let wanted = if state == State::Fresh { cores.saturating_add(1) } else { cores };
+                let concurrency = wanted.min(instances).clamp(1, Semaphore::MAX_PERMITS);
                 (concurrency, room / concurrency as u64)
             }
         };
@@ -222,16 +224,20 @@ impl Pool {
     }
 
     fn take_back(self: &Arc<Self>, lease: Lease) {
-        let kept = self.state != State::Fresh && lease.instance.memory_bytes() <= self.share;
-        if lease.sound && kept {
+        let good = lease.sound && lease.instance.memory_bytes() <= self.share;
+        if good && self.state != State::Fresh {
             self.idle().push(lease.instance);
             // Only now may the next request look for an idle instance.
             drop(lease.permit);
         } else if let Ok(runtime) = Handle::try_current() {
-            let lanes = Arc::clone(&self.lanes);
             let replace = Arc::clone(self).replace(lease);
-            // Dropping an instance that has written much memory takes its time.
-            runtime.spawn(async move { lanes.slowly(replace).await });
+            if good {
+                runtime.spawn(replace);
+            } else {
+                // Dropping an instance that has written much memory takes its time.
+                let lanes = Arc::clone(&self.lanes);
+                runtime.spawn(async move { lanes.slowly(replace).await });
+            }
         }
     }
 
