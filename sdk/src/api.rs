@@ -282,7 +282,16 @@ pub struct RolledBack {
 #[serde(deny_unknown_fields)]
 pub struct Prune {
     /// How many of the newest versions to keep.
+    #[serde(deserialize_with = "whole")]
     pub keep: usize,
+}
+
+/// A number without a fraction, which JSON may write as `2.0` too.
+fn whole<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let float = || number.as_f64().filter(|float| *float >= 0.0 && float.fract() == 0.0);
+    let whole = number.as_u64().and_then(|whole| whole.try_into().ok()).or_else(|| Some(float()? as usize));
+    whole.ok_or_else(|| serde::de::Error::custom(format!("{number} is not a whole number from 0 on")))
 }
 
 /// Old versions that are deleted.
@@ -383,4 +392,19 @@ pub struct ErrorBody {
     /// Where a handler failed: what its service's log has the cause under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_id: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_numbers_may_have_a_point() {
+        let keep = |json: &str| serde_json::from_str::<Prune>(json).map(|prune| prune.keep);
+        assert_eq!((keep(r#"{"keep": 2}"#).unwrap(), keep(r#"{"keep": 2.0}"#).unwrap()), (2, 2));
+        assert_eq!(keep(r#"{"keep": 1e30}"#).unwrap(), usize::MAX);
+        for wrong in ["1.5", "-1", "-1.0", "\"1\"", "null"] {
+            assert!(keep(&format!(r#"{{"keep": {wrong}}}"#)).is_err(), "{wrong}");
+        }
+    }
 }

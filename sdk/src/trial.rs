@@ -10,9 +10,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The shortest window, in milliseconds.
-const MIN_WINDOW_MS: u64 = 1000;
+pub const MIN_WINDOW_MS: u64 = 1000;
 /// The longest time a trial may be told to last, in milliseconds: 30 days.
-const MAX_TIME_MS: u64 = 30 * 24 * 3600 * 1000;
+pub const MAX_TIME_MS: u64 = 30 * 24 * 3600 * 1000;
 
 /// A trial, under way or ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -112,6 +112,11 @@ pub(crate) fn find<'a>(method: &Method, path: &'a str) -> Found<'a> {
     if allow.is_empty() { Found::Nothing } else { Found::OtherMethods(allow.join(", ")) }
 }
 
+/// Whether a path is everybody's.
+pub(crate) fn is_open(path: &str) -> bool {
+    CALLS.iter().any(|row| row.needs.is_none() && names(row.path, path).is_some())
+}
+
 /// What stands for the segments in braces, if `path` matches.
 fn names<'a>(pattern: &str, path: &'a str) -> Option<[&'a str; 2]> {
     let mut names = [""; 2];

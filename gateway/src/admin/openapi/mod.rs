@@ -4,6 +4,7 @@
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 use titan_sdk::bundle;
+use titan_sdk::trial::{MAX_TIME_MS, MIN_WINDOW_MS};
 
 use crate::admin::calls::{CALLS, Call, Row};
 use crate::admin::metrics;
@@ -159,33 +160,33 @@ static TRIAL_QUERY: [Argument; 7] = [
     },
     Argument {
         name: "shadow",
-        summary: "Whether the version answers copies of requests, on trial.",
+        summary: "Whether the version answers copies of requests, on trial. Not beside `canary`, which all further arguments need.",
         schema: || json!({"type": "boolean"}),
     },
     Argument {
         name: "sticky",
         summary: "What keeps a client on its side of a canary: `cookie`, `none`, or `header:NAME`.",
-        schema: || json!({"type": "string"}),
+        schema: || json!({"type": "string", "pattern": "^(cookie|none|header:[A-Za-z0-9_-]+)$"}),
     },
     Argument {
         name: "max_error_increase",
         summary: "By how much a canary's part of failed requests may be larger.",
-        schema: || json!({"type": "number", "minimum": 0}),
+        schema: || json!({"type": "number", "minimum": 0, "exclusiveMaximum": 1}),
     },
     Argument {
         name: "max_latency_increase",
         summary: "By which part a canary's latency may be larger.",
-        schema: || json!({"type": "number", "minimum": 0}),
+        schema: || json!({"type": "number", "minimum": 0, "maximum": 100}),
     },
     Argument {
         name: "window_ms",
         summary: "Milliseconds that a canary is judged by.",
-        schema: || json!({"type": "integer", "minimum": 1000}),
+        schema: || json!({"type": "integer", "minimum": MIN_WINDOW_MS, "maximum": MAX_TIME_MS}),
     },
     Argument {
         name: "promote_after_ms",
         summary: "Milliseconds after which a canary that was found well becomes the active version.",
-        schema: || json!({"type": "integer", "minimum": 0}),
+        schema: || json!({"type": "integer", "minimum": MIN_WINDOW_MS, "maximum": MAX_TIME_MS}),
     },
 ];
 
