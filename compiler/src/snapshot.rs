@@ -137,7 +137,8 @@ impl Snapshotter {
         let _weights = budget.charge(weights).ok_or_else(|| SnapshotError::out_of_memory(memory))?;
         let limits = Limits { budget, graphs: Arc::new(graphs), ..Limits::unlimited() };
         // Run without the warm-up first, to compare: 50 ms on two shared cores.
-        let cold = self.sandbox.run(&self.booted, Step::Freeze { state, flags: still }, &limits, PATIENCE, interrupt)?;
+        let cold =
+            self.sandbox.run(&self.booted, Step::Freeze { state, flags: still }, &limits, PATIENCE, interrupt)?;
         // A handler may loop, crash or hoard. That is for its requests to show: the version deploys without the warm-up.
         match self.sandbox.run(&self.booted, Step::Freeze { state, flags: WARM | still }, &limits, WARM_UP, interrupt) {
             Ok(warm) if warm.refused => tracing::info!("the warm-up ran out of memory and is left out"),

@@ -124,6 +124,7 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
+    use std::time::Instant;
 
     use super::*;
     use crate::http::activity::{InFlight, Unsent};
@@ -138,7 +139,10 @@ mod tests {
             let activity = Activity::new();
             connections.hold(Arc::clone(&activity), pending());
             // Ages are told apart.
-            std::thread::sleep(Duration::from_micros(10));
+            let opened = Instant::now();
+            while opened.elapsed() < Duration::from_micros(10) {
+                std::hint::spin_loop();
+            }
             activity
         });
         opened.collect()

@@ -17,6 +17,7 @@ mod gateway;
 mod http;
 pub mod notebook;
 pub mod request;
+#[allow(clippy::unwrap_used, reason = "a support file of tests")]
 #[path = "../../../gateway/tests/support/bundle.rs"]
 mod versions;
 
