@@ -64,7 +64,7 @@ fn with(data: &tempfile::TempDir, limits: Limits) -> Gateway {
 fn the_longest_idle_connection_makes_room_and_one_with_a_request_never_does() {
     let data = tempfile::tempdir().unwrap();
     let gateway = with(&data, Limits { max_connections: 3, ..Limits::default() });
-    gateway.deploy(Config { timeout_ms: 3000, ..small() });
+    gateway.deploy(Config { timeout_ms: 6000, cpu: 4.0, ..small() });
     let connect = || Client::connect(gateway.services);
     let mut busy = connect();
     busy.send("/demo/spin");

@@ -18,7 +18,7 @@ const TURNS: usize = 5;
 #[derive(Debug)]
 pub(crate) struct Activity {
     opened: Instant,
-    /// Milliseconds from `opened` to the end of the last request.
+    /// Microseconds from `opened` to the end of the last request.
     idle_since: AtomicU64,
     in_flight: AtomicU32,
     turn: AtomicUsize,
@@ -42,12 +42,17 @@ impl Activity {
         })
     }
 
-    /// How long no request has been in flight; none while one is, or while its answer is not sent whole.
-    pub(crate) fn idle_for(&self) -> Option<Duration> {
+    /// How long no request has been in flight until `now`; none while one is, or while its answer is not sent whole.
+    pub(crate) fn idle_for(&self, now: Instant) -> Option<Duration> {
         let busy = self.in_flight.load(Ordering::Acquire) > 0
             || self.unsent.iter().any(|unsent| unsent.load(Ordering::Acquire) > 0);
-        let since = Duration::from_millis(self.idle_since.load(Ordering::Relaxed));
-        (!busy).then(|| self.opened.elapsed().saturating_sub(since))
+        let since = Duration::from_micros(self.idle_since.load(Ordering::Relaxed));
+        (!busy).then(|| now.saturating_duration_since(self.opened).saturating_sub(since))
+    }
+
+    /// Whether no request is in flight, and every answer sent.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.idle_for(self.opened).is_some()
     }
 
     /// Begins the next turn, unless something that was to be sent has stalled for [`Activity::TURNS_TO_STALL`] of them.
@@ -114,7 +119,7 @@ impl InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let now = u64::try_from(self.0.opened.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(self.0.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.0.idle_since.store(now, Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
     }
@@ -158,14 +163,14 @@ mod tests {
     #[test]
     fn a_connection_is_idle_between_requests() {
         let activity = Activity::new();
-        assert!(activity.idle_for().is_some(), "before the first");
+        assert!(activity.is_idle(), "before the first");
         let first = InFlight::new(&activity);
-        assert_eq!(activity.idle_for(), None);
+        assert!(!activity.is_idle());
         let unsent = first.unsent();
         drop(first);
-        assert_eq!(activity.idle_for(), None, "its answer is not sent");
+        assert!(!activity.is_idle(), "its answer is not sent");
         drop(unsent);
-        assert!(activity.idle_for().is_some());
+        assert!(activity.is_idle());
     }
 
     #[test]

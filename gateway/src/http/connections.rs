@@ -48,13 +48,15 @@ impl Connections {
         Some(())
     }
 
-    /// Asks those that have been idle for longest to leave.
-    pub(crate) fn make_room(&self) {
+    /// Asks those that have been idle for longest to leave, if it is for `least` at least.
+    pub(crate) fn make_room(&self, least: Duration) {
+        let now = Instant::now();
         let mut idle: Vec<(Duration, &Activity)> = self
             .held
             .values()
             .filter(|held| !held.activity.is_leaving())
-            .filter_map(|held| Some((held.activity.idle_for()?, &*held.activity)))
+            .filter_map(|held| Some((held.activity.idle_for(now)?, &*held.activity)))
+            .filter(|(idle, _)| *idle >= least)
             .collect();
         let count = (idle.len() / IDLE_SHARE).clamp(1, MAX_LEAVING).min(idle.len());
         if count > 0 && count < idle.len() {
@@ -67,8 +69,9 @@ impl Connections {
 
     /// Asks those to leave that have been idle for longer than `longest`.
     pub(crate) fn dismiss_idle(&self, longest: Duration) {
+        let now = Instant::now();
         for held in self.held.values() {
-            if held.activity.idle_for().is_some_and(|idle| idle > longest) {
+            if held.activity.idle_for(now).is_some_and(|idle| idle > longest) {
                 held.activity.ask_to_leave();
             }
         }
@@ -124,7 +127,6 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use std::future::pending;
-    use std::time::Instant;
 
     use super::*;
     use crate::http::activity::{InFlight, Unsent};
@@ -138,11 +140,9 @@ mod tests {
         let opened = (0..count).map(|_| {
             let activity = Activity::new();
             connections.hold(Arc::clone(&activity), pending());
-            // Ages are told apart.
+            // So that ages differ.
             let opened = Instant::now();
-            while opened.elapsed() < Duration::from_micros(10) {
-                std::hint::spin_loop();
-            }
+            while opened.elapsed().is_zero() {}
             activity
         });
         opened.collect()
@@ -155,15 +155,18 @@ mod tests {
             let all = idle(&mut connections, 40);
             let busy = InFlight::new(&all[0]);
             let leaving = || all.iter().map(|activity| activity.is_leaving()).collect::<Vec<_>>();
-            connections.make_room();
+            connections.make_room(Duration::ZERO);
             let expected = |from: usize, to: usize| (0..40).map(|at| (from..to).contains(&at)).collect::<Vec<_>>();
             assert_eq!(leaving(), expected(1, 5), "one in eight of those that are idle");
-            connections.make_room();
+            connections.make_room(Duration::ZERO);
             assert_eq!(leaving(), expected(1, 9), "those that are about to leave are not asked again");
             drop(busy);
             all[5].stay();
-            connections.make_room();
-            assert!(all[5].is_leaving(), "it was idle for longest but for requests it has had");
+            connections.make_room(Duration::ZERO);
+            assert!(all[5].is_leaving(), "it is idle for longest of those that stayed");
+            let before = leaving();
+            connections.make_room(Duration::from_secs(60));
+            assert_eq!(leaving(), before, "nobody is idle for that long");
         });
     }
 
@@ -171,10 +174,10 @@ mod tests {
     fn where_all_are_busy_nobody_leaves() {
         run(async {
             let mut connections = Connections::default();
-            connections.make_room();
+            connections.make_room(Duration::ZERO);
             let all = idle(&mut connections, 3);
             let _busy: Vec<_> = all.iter().map(InFlight::new).collect();
-            connections.make_room();
+            connections.make_room(Duration::ZERO);
             assert!(all.iter().all(|activity| !activity.is_leaving()));
         });
     }

@@ -33,6 +33,8 @@ use crate::limits::Limits;
 const LINGER: Duration = Duration::from_secs(1);
 /// How long an HTTP/2 client has to take leave when it is told that it may send no more.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How long a connection has at least between two requests before it must make room: its client may be about to send the next.
+const MIN_IDLE: Duration = Duration::from_millis(500);
 /// How often connections are asked to make room for a client while none is idle.
 const ROOM_PAUSE: Duration = Duration::from_millis(50);
 /// The smallest buffer that hyper reads heads into.
@@ -92,11 +94,11 @@ pub(crate) async fn serve<F, B>(
                     connections.cut_stalled();
                 }
             }
-            () = sleep(ROOM_PAUSE), if newcomer.is_some() => connections.make_room(),
+            () = sleep(ROOM_PAUSE), if newcomer.is_some() => connections.make_room(MIN_IDLE),
             accepted = listener.accept(), if newcomer.is_none() => match accepted {
                 Ok((stream, _)) => {
                     if connections.len() >= limits.max_connections {
-                        connections.make_room();
+                        connections.make_room(MIN_IDLE);
                     }
                     newcomer = Some(stream);
                 }
@@ -206,7 +208,7 @@ async fn connection<S, F, B>(
         tokio::select! {
             ended = connection.as_mut() => break ended,
             () = activity.asked_to_leave() => {
-                if activity.idle_for().is_none() {
+                if !activity.is_idle() {
                     activity.stay();
                     continue;
                 }
@@ -215,7 +217,7 @@ async fn connection<S, F, B>(
                 let goodbye = if seen.http2.load(Ordering::Relaxed) { GOODBYE } else { Duration::ZERO };
                 match timeout(goodbye, connection.as_mut()).await {
                     Ok(ended) => break ended,
-                    Err(_) if activity.idle_for().is_some() => return,
+                    Err(_) if activity.is_idle() => return,
                     Err(_) => break connection.await,
                 }
             }
