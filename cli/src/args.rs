@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 use titan_sdk::client::{Client, Credentials};
 use titan_sdk::manifest::{is_service_name, is_version_name};
 use titan_sdk::trial::{self, Kind, Sticky};
@@ -93,9 +94,6 @@ pub struct GatewayArgs {
     /// Replace the gateway that runs on the same data folder without failing a request; start as usual where none runs
     #[arg(long)]
     pub takeover: bool,
-    /// How the gateway's own log on stderr is written
-    #[arg(long, value_name = "FORMAT", env = "TITAN_LOG_FORMAT", default_value = "text", hide_env_values = true)]
-    pub log_format: LogFormat,
 }
 
 /// Where a gateway is, and what it may do.
@@ -131,6 +129,12 @@ pub struct Setup {
     /// PEM file of a public key; with any, only bundles that one of them signed are taken and served
     #[arg(long = "trusted-key", value_name = "FILE")]
     pub trusted_keys: Vec<PathBuf>,
+    /// How the gateway's own log on stderr is written [default: text]
+    #[arg(long, value_name = "FORMAT", env = "TITAN_LOG_FORMAT", hide_env_values = true)]
+    pub log_format: Option<LogFormat>,
+    /// What is logged there: a level, or levels by part, as in 'titan_gateway=debug' [default: warn,titan=info]
+    #[arg(long, value_name = "LEVEL", env = "TITAN_LOG", hide_env_values = true)]
+    pub log_level: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -153,9 +157,11 @@ pub enum GatewayCommand {
 }
 
 /// How a log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// A line of text an event
+    #[default]
     Text,
     /// A line of JSON an event
     Json,

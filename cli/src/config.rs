@@ -1,5 +1,5 @@
 //! The gateway's configuration: flags over environment variables over a TOML file over defaults, lowered once into
-//! [`Options`]. `packaging/titan.toml` documents every option of the file.
+//! [`Options`] and how it logs. `packaging/titan.toml` documents every option of the file.
 //!
 //! A section is a struct here. An option is a field of it, a line in `packaging/titan.toml`, and nothing else: the tests say
 //! so where one is missing.
@@ -15,8 +15,15 @@ use serde::Deserialize;
 use titan_gateway::Options;
 use titan_gateway::http::tls::TlsFiles;
 
-use crate::args::Setup;
+use crate::args::{LogFormat, Setup};
+use crate::log;
 use crate::units;
+
+/// What a gateway is started with.
+pub struct Config {
+    pub options: Options,
+    pub log: log::Log,
+}
 
 /// The file.
 #[derive(Debug, Default, Deserialize)]
@@ -28,6 +35,7 @@ struct File {
     limits: titan_gateway::Limits,
     access: Access,
     telemetry: Telemetry,
+    log: Log,
     tls: Tls,
     #[serde(with = "Cors")]
     cors: titan_gateway::http::cors::Cors,
@@ -51,6 +59,13 @@ struct Storage {
 #[serde(default, deny_unknown_fields)]
 struct Telemetry {
     otlp_endpoint: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Log {
+    format: LogFormat,
+    level: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -133,11 +148,18 @@ impl Default for Listen {
     }
 }
 
+impl Default for Log {
+    fn default() -> Self {
+        let log::Log { format, level } = log::Log::of_gateway();
+        Log { format, level }
+    }
+}
+
 /// What a gateway is started with.
 ///
 /// # Errors
 /// A file that cannot be read or is wrong; its error names file, line and key.
-pub fn options(args: &Setup) -> anyhow::Result<Options> {
+pub fn read(args: &Setup) -> anyhow::Result<Config> {
     let file = args.config.as_deref().map_or_else(|| Ok(File::default()), File::read)?;
     file.under(args)
 }
@@ -167,8 +189,8 @@ impl File {
     }
 
     /// Lays flags and environment variables, which clap has read alike, over the file.
-    fn under(self, args: &Setup) -> anyhow::Result<Options> {
-        let File { listen, storage, limits, mut access, telemetry, tls, cors } = self;
+    fn under(self, args: &Setup) -> anyhow::Result<Config> {
+        let File { listen, storage, limits, mut access, telemetry, log, tls, cors } = self;
         let data = args.data.clone().or(storage.data).map_or_else(default_data, Ok)?;
         let cache = args.cache.clone().or(storage.cache);
         access.trusted_keys.extend(args.trusted_keys.iter().cloned());
@@ -179,7 +201,7 @@ impl File {
             (None, None) => None,
             _ => bail!("TLS needs both a certificate and its key: set tls.certificate and tls.key"),
         };
-        Ok(Options {
+        let options = Options {
             listen: args.listen.unwrap_or(listen.services),
             admin: args.admin.unwrap_or(listen.admin),
             data,
@@ -191,7 +213,10 @@ impl File {
             services_tls: files.clone().filter(|_| tls.listeners != Listeners::Admin),
             admin_tls: files.filter(|_| tls.listeners != Listeners::Services),
             cors,
-        })
+        };
+        let level = args.log_level.clone().filter(|level| !level.is_empty());
+        let log = log::Log { format: args.log_format.unwrap_or(log.format), level: level.unwrap_or(log.level) };
+        Ok(Config { options, log })
     }
 }
 
@@ -252,7 +277,7 @@ mod tests {
     fn the_example_shows_the_defaults() {
         let shown = File::parse(EXAMPLE).unwrap().under(&args(&[])).unwrap();
         let expected = Options { data: "d".into(), cache: "c/engines".into(), ..Options::default() };
-        assert_eq!(shown, expected);
+        assert_eq!((shown.options, shown.log), (expected, log::Log::of_gateway()));
     }
 
     #[test]
@@ -275,9 +300,17 @@ mod tests {
             File::parse("listen.services = '0.0.0.0:1'\nlisten.admin = '127.0.0.1:2'\n[limits]\nmax_body = '1kB'")
                 .unwrap()
         };
-        let options = file().under(&args(&["--listen", "127.0.0.1:3"])).unwrap();
+        let Config { options, .. } = file().under(&args(&["--listen", "127.0.0.1:3"])).unwrap();
         assert_eq!((options.listen.port(), options.admin.port()), (3, 2));
         assert_eq!((options.limits.max_body_bytes, options.limits.max_waiting), (1000, 1024));
+        let log = |arguments: &[&str]| {
+            let file = File::parse("log.format = 'json'\nlog.level = 'debug'").unwrap();
+            file.under(&args(arguments)).unwrap().log
+        };
+        let written = |format, level: &str| log::Log { format, level: level.into() };
+        assert_eq!(log(&[]), written(LogFormat::Json, "debug"));
+        assert_eq!(log(&["--log-format", "text"]), written(LogFormat::Text, "debug"));
+        assert_eq!(log(&["--log-level", "error"]), written(LogFormat::Json, "error"));
     }
 
     #[test]
@@ -293,13 +326,13 @@ mod tests {
     fn a_certificate_is_of_the_listeners_that_are_named() {
         let options = |listeners: &str| {
             let text = format!("[tls]\ncertificate = 'c'\nkey = 'k'\nlisteners = '{listeners}'");
-            File::parse(&text).unwrap().under(&args(&[])).unwrap()
+            File::parse(&text).unwrap().under(&args(&[])).unwrap().options
         };
         let has_tls = |options: Options| (options.services_tls.is_some(), options.admin_tls.is_some());
         assert_eq!(has_tls(options("both")), (true, true));
         assert_eq!(has_tls(options("services")), (true, false));
         assert_eq!(has_tls(options("admin")), (false, true));
-        let half = File::parse("tls.certificate = 'c'").unwrap().under(&args(&[])).unwrap_err();
+        let half = File::parse("tls.certificate = 'c'").unwrap().under(&args(&[])).err().unwrap();
         assert!(half.to_string().contains("tls.key"), "{half}");
     }
 
@@ -311,6 +344,7 @@ mod tests {
             ("[limits]\nmax_header = '1TiB'", ["2: limits.max_header: ", "too large", "16MiB"]),
             ("[limits]\nbody_timeout = 'soon'", ["2: limits.body_timeout: ", "soon", "30s"]),
             ("[limits]\nmax_waiting = -1", ["2: limits.max_waiting: ", "-1", "usize"]),
+            ("[log]\nformat = 'xml'", ["2: log.format: ", "xml", "`json`"]),
             ("[listen]\nadmin = 'here'", ["2: listen.admin: ", "socket address", ""]),
             ("[limit]\n", ["1: limit: ", "unknown field", "`limits`"]),
             ("[limits\n", ["1: limits: ", "", ""]),

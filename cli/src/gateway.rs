@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::args::GatewayArgs;
-use crate::config;
+use crate::config::{self, Config};
 use crate::service_manager;
 use crate::signals::Stop;
 
@@ -20,7 +20,8 @@ use crate::signals::Stop;
 const TAKEOVER: &str = "--takeover";
 
 pub fn run(args: GatewayArgs) -> anyhow::Result<()> {
-    let options = config::options(&args.setup)?;
+    let Config { options, log } = config::read(&args.setup)?;
+    log.start()?;
     allow_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| anyhow!("the gateway's threads do not start ({cause}): check ulimit -a"))?;

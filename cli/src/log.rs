@@ -6,28 +6,47 @@ use std::io::{self, IsTerminal};
 use anyhow::anyhow;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Command, GatewayArgs, LogFormat};
+use crate::args::LogFormat;
 
+/// For commands that read no configuration; a gateway's reads the variable as the flag `--log-level`.
 const VARIABLE: &str = "TITAN_LOG";
 
-pub fn start(command: &Command) -> anyhow::Result<()> {
-    let default = match command {
-        Command::Gateway(_) => "warn,titan=info",
-        _ => "warn",
-    };
-    let filter = match std::env::var(VARIABLE) {
-        Ok(filter) if !filter.is_empty() => filter,
-        _ => default.into(),
-    };
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|cause| anyhow!("{VARIABLE} is {filter:?} ({cause}): write a level or 'target=level', as in info"))?;
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
-    match command {
-        Command::Gateway(GatewayArgs { log_format: LogFormat::Json, .. }) => {
-            log.json().flatten_event(true).with_span_list(false).with_current_span(false).init();
-        }
-        _ => log.init(),
+/// How a log is written, and of what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    /// A level, or levels by part, as [`EnvFilter`] reads them.
+    pub level: String,
+}
+
+impl Log {
+    /// Of a command that is over soon.
+    pub fn of_command() -> Log {
+        let level = std::env::var(VARIABLE).ok().filter(|level| !level.is_empty());
+        Log { format: LogFormat::Text, level: level.unwrap_or_else(|| "warn".into()) }
     }
-    Ok(())
+
+    /// Of a gateway that is told nothing else.
+    pub fn of_gateway() -> Log {
+        Log { format: LogFormat::Text, level: "warn,titan=info".into() }
+    }
+
+    /// Begins to log.
+    ///
+    /// # Errors
+    /// The level is none.
+    pub fn start(&self) -> anyhow::Result<()> {
+        let filter = EnvFilter::try_new(&self.level).map_err(|cause| {
+            anyhow!("the log level is {:?} ({cause}): write a level or 'target=level', as in info", self.level)
+        })?;
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal());
+        match self.format {
+            LogFormat::Json => log.json().flatten_event(true).with_span_list(false).with_current_span(false).init(),
+            LogFormat::Text => log.init(),
+        }
+        Ok(())
+    }
 }

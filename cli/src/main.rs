@@ -38,6 +38,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, GatewayArgs};
+use log::Log;
 
 /// Gives freed memory back to the system within milliseconds. The C library's allocator keeps what large bodies and tensors
 /// took, which then counts for no version but is gone all the same.
@@ -46,7 +47,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command;
-    let done = log::start(&command).and_then(|()| match command {
+    let logs = match &command {
+        // Its configuration says how.
+        Command::Gateway(GatewayArgs { command: None, .. }) => Ok(()),
+        _ => Log::of_command().start(),
+    };
+    let done = logs.and_then(|()| match command {
         Command::Gateway(GatewayArgs { command: Some(command), .. }) => backup::run(&command),
         Command::Gateway(args) => gateway::run(args),
         Command::Compile(args) => compile::run(&args),

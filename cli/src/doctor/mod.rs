@@ -14,7 +14,7 @@ use anyhow::bail;
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
-use crate::config;
+use crate::config::{self, Config};
 use crate::table::table;
 
 /// What one look found.
@@ -53,7 +53,7 @@ impl Finding {
 }
 
 pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
-    let options = config::options(&args.setup)?;
+    let Config { options, .. } = config::read(&args.setup)?;
     let mut findings = host::look(&options.limits);
     findings.extend(setup::look(&options));
     let text = if args.format.json {
