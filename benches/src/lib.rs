@@ -2,7 +2,7 @@
 //!
 //! | module | concept |
 //! | --- | --- |
-//! | [`subject`] | the version that is measured: the house-price example, compiled by `benches/run.sh` |
+//! | [`subject`] | the version that is measured, a bundle that `benches/run.sh` compiled |
 //! | [`servers`] | what answers: Titan's gateway, a bare hyper echo, FastAPI with onnxruntime |
 //! | [`client`] | one keep-alive connection that asks |
 

@@ -1,17 +1,12 @@
 //! What answers the same request, each on a port of its own: Titan's gateway and a bare hyper echo in this process, on
 //! runtimes of their own, and FastAPI with onnxruntime in a Python process.
 
-use std::convert::Infallible;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use anyhow::Context;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use titan_gateway::{Gateway, Options};
 use titan_sdk::client::Client;
@@ -61,24 +56,8 @@ pub fn echo() -> anyhow::Result<SocketAddr> {
     let runtime = runtime()?;
     let listener = runtime.block_on(TcpListener::bind(FREE))?;
     let address = listener.local_addr()?;
-    thread::spawn(move || {
-        runtime.block_on(async {
-            while let Ok((stream, _)) = listener.accept().await {
-                // A connection that fails shows at the client.
-                let _ = stream.set_nodelay(true);
-                let service = hyper::service::service_fn(repeat);
-                tokio::spawn(
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service),
-                );
-            }
-        });
-    });
+    thread::spawn(move || runtime.block_on(titan_load::echo::serve(&listener)));
     Ok(address)
-}
-
-async fn repeat(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let body = request.into_body().collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
-    Ok(Response::new(Full::new(body)))
 }
 
 /// FastAPI with onnxruntime: one uvicorn process with uvloop. Killed when dropped.
@@ -99,16 +78,17 @@ impl Drop for Killed {
 }
 
 impl FastApi {
-    /// Starts `benches/fastapi/server.py` in the environment that `benches/run.sh` made.
+    /// Starts `benches/compare/servers/fastapi_server.py` in the environment that `benches/run.sh` made.
     ///
     /// # Errors
     /// The environment is missing, or the server does not start.
     pub fn start() -> anyhow::Result<FastApi> {
-        let folder = subject::folder();
-        let python = folder.join("fastapi/bin/python");
+        let python = subject::folder().join("environments/fastapi/bin/python");
         let mut process = Command::new(&python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/fastapi/server.py"))
-            .args([folder.join("house-price.onnx"), folder.join("scaling.json")])
+            .arg("fastapi_server.py")
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/compare/servers"))
+            .env("MODEL", subject::folder().join("models/house/model.onnx"))
+            .env("FUNCTION", "house")
             .stdout(Stdio::piped())
             .spawn()
             .with_context(|| format!("{} does not start: run benches/run.sh", python.display()))?;
@@ -116,7 +96,7 @@ impl FastApi {
         let process = Killed(process);
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;
-        let port = line.trim().parse().context("benches/fastapi/server.py did not say its port")?;
+        let port = line.trim().parse().context("benches/compare/servers/fastapi_server.py did not say its port")?;
         Ok(FastApi { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), _process: process })
     }
 }

@@ -16,9 +16,10 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
 use tract_onnx::tract_hir::internal::{OutletId, SymbolValues};
 use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
+pub use wasmtime_wasi_nn::Tensor as RawTensor;
 pub use wasmtime_wasi_nn::backend::NamedTensor;
 use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id};
-use wasmtime_wasi_nn::wit::TensorType;
+pub use wasmtime_wasi_nn::wit::TensorType;
 use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
 use crate::budget::Budget;

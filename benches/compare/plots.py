@@ -1,0 +1,85 @@
+"""Plots of the results as SVG: latency against load, and throughput.
+
+plots.py RESULTS.json FOLDER
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+from model import MODELS
+from report import Results
+from server import LABELS
+
+matplotlib.use("svg")
+# The same results are the same bytes, and text stays text.
+matplotlib.rcParams.update(
+    {"svg.hashsalt": "titan", "svg.fonttype": "none", "axes.spines.top": False, "axes.spines.right": False}
+)
+from matplotlib import pyplot  # noqa: E402
+
+COLOURS = dict(zip(LABELS, ("#888888", "#c44e00", "#e8a33d", "#1f6f8b", "#6a8d3a", "#7a4f9a", "#444444"), strict=True))
+
+
+def load(data, model):
+    """Percentiles of latency at each rate."""
+    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), sharey=True, layout="constrained")
+    for side, percentile in zip(axes, ("p50", "p99"), strict=True):
+        for server in data.names("open", LABELS, model=model):
+            where = {"model": model, "server": server}
+            shares = sorted({one["share"] for one in data.of("open", **where)})
+            rates = [data.middle("open", "rate", share=share, **where) for share in shares]
+            times = [data.middle("open", f"latency_us/{percentile}", share=share, **where) for share in shares]
+            side.plot(
+                rates, times, marker="o", markersize=3, label=LABELS[server].replace("`", ""), color=COLOURS[server]
+            )
+        side.set(xscale="log", yscale="log", xlabel="requests a second", title=percentile)
+        side.grid(alpha=0.3)
+    axes[0].set_ylabel("latency from when a request was due, us")
+    axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def throughput(data, model):
+    """Requests a second at each number of connections."""
+    figure, axis = pyplot.subplots(figsize=(8, 4), layout="constrained")
+    servers = data.names("closed", LABELS, model=model)
+    connections = sorted({one["connections"] for one in data.of("closed", model=model)})
+    for place, server in enumerate(servers):
+        values = [
+            data.values("closed", "throughput", model=model, server=server, connections=count) for count in connections
+        ]
+        middles = [sorted(rounds)[len(rounds) // 2] if rounds else 0 for rounds in values]
+        low = [middle - min(rounds, default=0) for middle, rounds in zip(middles, values, strict=True)]
+        high = [max(rounds, default=0) - middle for middle, rounds in zip(middles, values, strict=True)]
+        width = 0.8 / len(servers)
+        axis.bar(
+            [position + place * width for position in range(len(connections))],
+            middles,
+            width,
+            yerr=[low, high],
+            label=LABELS[server].replace("`", ""),
+            color=COLOURS[server],
+            error_kw={"linewidth": 0.8},
+        )
+    axis.set_xticks(
+        [position + 0.4 for position in range(len(connections))], [f"{count} connections" for count in connections]
+    )
+    axis.set(yscale="log", ylabel="requests a second", title=MODELS[model].label)
+    axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
+
+
+def main(results, folder):
+    """Writes every plot for which there are measurements."""
+    data = Results(json.loads(Path(results).read_text()))
+    for part, name, draw in (("open", "load", load), ("closed", "throughput", throughput)):
+        for model in data.names(part, MODELS):
+            figure = draw(data, model)
+            figure.savefig(Path(folder) / f"{name}-{model}.svg", metadata={"Date": None})
+            pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

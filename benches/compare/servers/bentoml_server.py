@@ -1,0 +1,20 @@
+"""BentoML with onnxruntime: the model and the function of `inputs` are named by MODEL and FUNCTION in the environment."""
+
+import os
+
+import bentoml
+from onnx_model import Model
+
+
+@bentoml.service(workers=1, metrics={"enabled": False}, logging={"access": {"enabled": False}})
+class Prediction:
+    """One model."""
+
+    def __init__(self):
+        self.model = Model(os.environ["MODEL"], os.environ["FUNCTION"])
+
+    # Asynchronous, since BentoML would hand anything else to a thread, which costs more than the prediction.
+    @bentoml.api(route="/prediction")
+    async def prediction(self, body: dict, /) -> dict:
+        """Answers one request."""
+        return self.model.answer(body)
