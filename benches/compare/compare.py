@@ -23,7 +23,7 @@ from server import ENVIRONMENTS, LABELS, Places
 
 HERE = Path(__file__).parent
 PARTS = ("closed", "open", "shared", "cold", "in-process", "lifecycle")
-"""Servers of each part."""
+# Servers of each part.
 APART = ("echo", "titan", "titan-fresh", "fastapi", "bentoml", "kernel-gateway")
 SHARED = ("echo", "titan", "titan-fresh", "fastapi", "fastapi-workers", "bentoml")
 COLD = ("titan", "fastapi", "bentoml", "kernel-gateway")

@@ -1,4 +1,5 @@
-"""Python environments of the servers, each with the packages that a file in `environments/` pins, made when they are first needed."""
+"""Python environments of the servers, each with the packages that a file in
+`environments/` pins, made when they are first needed."""
 
 import shutil
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 from process import Failure
 
 PINS = Path(__file__).parent / "environments"
-"""What of each environment the results name."""
+# What of each environment the results name.
 NAMED = {
     "fastapi": ("fastapi", "uvicorn", "uvloop", "httptools", "onnxruntime", "numpy"),
     "bentoml": ("bentoml", "onnxruntime", "numpy"),
@@ -42,7 +43,8 @@ def packages(places, names):
     found = {}
     for name in names:
         if name in NAMED:
-            code = f"from importlib.metadata import version; print(', '.join(f'{{n}} {{version(n)}}' for n in {NAMED[name]!r}))"
+            listed = f"', '.join(f'{{name}} {{version(name)}}' for name in {NAMED[name]!r})"
+            code = f"from importlib.metadata import version; print({listed})"
             done = subprocess.run([places.python(name), "-c", code], check=True, capture_output=True, text=True)
             found[name] = done.stdout.strip()
     return found

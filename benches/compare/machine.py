@@ -30,5 +30,5 @@ def _output(*command):
 
 
 def load():
-    """How many threads want to run, on average over the last minute: more than one says that the machine was not quiet."""
+    """How many threads wanted to run on average over the last minute, which says whether the machine was quiet."""
     return float(Path("/proc/loadavg").read_text().split()[0])

@@ -1,5 +1,8 @@
-"""What is measured of every server alike, in rounds: within a round every server has its turn before the next round begins, so that
-whatever slows the machine down for a while meets all of them. Every function yields measurements, which are plain dicts."""
+"""What is measured of every server alike, in rounds.
+
+Within a round every server has its turn before the next round begins, so that whatever slows the machine down for a
+while meets all of them. Every function yields measurements, which are plain dicts.
+"""
 
 import json
 import statistics
@@ -11,9 +14,9 @@ from process import Failure, Peak, environment, pinned
 from server import FLOOR, HERE, SLOW, Server
 
 CONNECTIONS = (1, 16, 256)
-"""Shares of what a server answers at most at 16 connections, at which latency is measured."""
+# Shares of what a server answers at most at 16 connections, at which latency is measured.
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9, 1.0)
-"""Enough that one is idle whenever a request is due, unless the server cannot keep up."""
+# Enough that one is idle whenever a request is due, unless the server cannot keep up.
 OPEN_CONNECTIONS = 64
 
 

@@ -1,4 +1,5 @@
-"""The models of the comparison: their notebooks, compiled by titan, and the ONNX files in the bundles, which the others serve."""
+"""The models of the comparison: their notebooks, compiled by titan, and the ONNX files in the bundles, which the
+others serve."""
 
 import io
 import json
@@ -54,12 +55,12 @@ class Prepared:
     model: Model
     onnx: Path
     body: Path
-    """By state: `reuse` and `fresh`."""
+    # By state: `reuse` and `fresh`.
     bundles: dict
 
 
 def prepare(model, titan, folder):
-    """Compiles the notebook with either state, unless that has been done with this titan, and takes the ONNX file out of it."""
+    """Compiles the notebook with either state, unless this titan has done so, and takes the ONNX file out of it."""
     folder = folder / "models" / model.name
     bundles = {}
     for state in ("reuse", "fresh"):

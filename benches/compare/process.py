@@ -1,4 +1,5 @@
-"""Processes on cores of their own: started, watched (memory and CPU time of the whole tree) and stopped with all they started."""
+"""Processes on cores of their own: started, watched (memory and CPU time of the whole tree) and stopped with all that
+they started."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The results as a page in Markdown, and the table of targets. Reads measurements, which are plain dicts, and knows no server."""
+"""The results as a page in Markdown, and the table of targets. Reads measurements, which are plain dicts."""
 
 from statistics import median
 
@@ -81,8 +81,8 @@ def document(results):
     """The whole page."""
     data = Results(results)
     sections = [
-        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of the rounds, their range in "
-        "brackets. Times are microseconds unless it says otherwise.\n",
+        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of the rounds, their "
+        "range in brackets. Times are microseconds unless it says otherwise.\n",
         "## Machine\n\n" + machines(data),
         "## Targets\n\nFor the 10-32-32-1 network unless it says otherwise.\n\n" + targets(results),
     ]
@@ -97,8 +97,8 @@ def document(results):
         )
     for name in data.names("shared", MODELS):
         sections.append(
-            f"## {MODELS[name].label}, client and server on the same cores\n\nAll of the machine's cores for both, 16 connections.\n\n"
-            + shared(data, name)
+            f"## {MODELS[name].label}, client and server on the same cores\n\n"
+            "All of the machine's cores for both, 16 connections.\n\n" + shared(data, name)
         )
     for part, title, rows in (
         ("in-process", "Without HTTP", in_process),
@@ -120,11 +120,13 @@ def machines(data):
         machine = one["machine"]
         packages = "; ".join(f"{name}: {versions}" for name, versions in one["packages"].items())
         lines.append(
-            f"- {one['started']}, `{one['command']}`: {one['rounds']} rounds of {one['seconds']} s. {machine['processor']}, "
+            f"- {one['started']}, `{one['command']}`: {one['rounds']} rounds of {one['seconds']} s. "
+            f"{machine['processor']}, "
             f"{machine['cores']} cores{' of a virtual machine' if machine['virtual'] else ''}, "
             f"{machine['memory_bytes'] / 2**30:.0f} GiB, Linux {machine['kernel']}. Servers on core "
-            f"{', '.join(map(str, one['server_cores']))}, the client on core {', '.join(map(str, one['client_cores']))}. "
-            f"Load of the machine before: {one['load_before']}. {machine['titan']} ({machine['commit']}), {machine['rustc']}, "
+            f"{', '.join(map(str, one['server_cores']))}, the client on core "
+            f"{', '.join(map(str, one['client_cores']))}. Load of the machine before: {one['load_before']}. "
+            f"{machine['titan']} ({machine['commit']}), {machine['rustc']}, "
             f"Python {machine['python']}; {packages}."
         )
     return "\n".join(lines) + "\n"
@@ -226,8 +228,9 @@ def memory(data):
             ]
             rows.append([MODELS[model].label, LABELS[server], *cells])
     text = (
-        "Of a server's processes together, in MB: idle after the first answer, and the peak under load from 256 connections. In the "
-        "proportional columns a page that n processes share counts 1/n for each; there, the load's is read when it has ended.\n\n"
+        "Of a server's processes together, in MB: idle after the first answer, and the peak under load from 256 "
+        "connections. In the proportional columns a page that n processes share counts 1/n for each; there, the load's "
+        "is read when it has ended.\n\n"
     )
     head = ["model", "server", "idle, resident", "idle, proportional", "load, resident", "load, proportional"]
     return text + table(head, rows)

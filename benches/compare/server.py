@@ -21,16 +21,16 @@ LABELS = {
     "bentoml": "BentoML + onnxruntime",
     "kernel-gateway": "Jupyter Kernel Gateway + Keras",
 }
-"""The Python environment of each that has one."""
+# The Python environment of each that has one.
 ENVIRONMENTS = {
     "fastapi": "fastapi",
     "fastapi-workers": "fastapi",
     "bentoml": "bentoml",
     "kernel-gateway": "kernel-gateway",
 }
-"""Answers so slowly that it is measured for longer."""
+# Answers so slowly that it is measured for longer.
 SLOW = {"kernel-gateway"}
-"""Answers with something else than the prediction."""
+# Answers with something else than the prediction.
 FLOOR = {"echo"}
 
 

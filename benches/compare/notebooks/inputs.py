@@ -1,4 +1,4 @@
-"""From a request's body to the input of a model. The notebooks and the servers they are compared with all run this code."""
+"""From a request's body to the input of a model. The notebooks and the servers beside them all run this code."""
 
 import re
 
@@ -20,11 +20,12 @@ LOW = np.array([1300, 1, 1, 0, 0, 0, 0, 2, 0, 0], dtype=float)
 HIGH = np.array([215245, 10, 9, 6110, 3, 2, 8, 14, 3, 1418], dtype=float)
 
 WORDS = """
-    a about acting all also an and any are as at awful bad beautiful because been best better big boring brilliant but by can character
-    could did do does dull end even ever every film first for from funny get go good great had has have he her him his how i if in into
-    is it its just like little love made make many me more most movie much music my never no not of off on one only or other out over
-    people plot really scene see seen she should slow so some story terrible than that the their them then there they thing think this
-    time to too touching two up very was watch way we well were what when which who will with would year you
+    a about acting all also an and any are as at awful bad beautiful because been best better big boring
+    brilliant but by can character could did do does dull end even ever every film first for from funny get go
+    good great had has have he her him his how i if in into is it its just like little love made make many me
+    more most movie much music my never no not of off on one only or other out over people plot really scene see
+    seen she should slow so some story terrible than that the their them then there they thing think this time
+    to too touching two up very was watch way we well were what when which who will with would year you
 """.split()
 INDEX = {word: number for number, word in enumerate(WORDS, 2)}
 LENGTH = 40

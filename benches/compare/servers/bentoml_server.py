@@ -1,4 +1,4 @@
-"""BentoML with onnxruntime: the model and the function of `inputs` are named by MODEL and FUNCTION in the environment."""
+"""BentoML with onnxruntime. MODEL and FUNCTION in the environment name an ONNX file and a function of `inputs`."""
 
 import os
 

@@ -1,5 +1,5 @@
-"""FastAPI with onnxruntime, as one would write it, without validation of the body. MODEL and FUNCTION in the environment say what
-to serve: an ONNX file and a function of `inputs`."""
+"""FastAPI with onnxruntime, as one would write it, without validation of the body. MODEL and FUNCTION in the
+environment name an ONNX file and a function of `inputs`."""
 
 import os
 

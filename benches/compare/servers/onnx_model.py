@@ -1,4 +1,4 @@
-"""A model of the comparison on onnxruntime, as the servers beside Titan use it: one thread, since the server has the other cores."""
+"""A model of the comparison on onnxruntime with one thread, as the servers beside Titan use it."""
 
 import sys
 from pathlib import Path

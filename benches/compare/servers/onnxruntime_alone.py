@@ -1,4 +1,5 @@
-"""onnxruntime without a server: times `session.run` on one thread for batches of 1 and 64, and prints JSON in microseconds.
+"""onnxruntime without a server: times `session.run` on one thread for batches of 1 and 64, and prints JSON in
+microseconds.
 
 onnxruntime_alone.py ONNX --seconds SECONDS
 """
