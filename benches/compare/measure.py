@@ -199,12 +199,12 @@ def cold(plan, names, prepared):
 def in_process(plan, prepared):
     """Without HTTP: tract, onnxruntime, and the handler in a reused and in a fresh instance."""
     places, model = plan.places, prepared.model.name
-    commands = {
-        "titan": [places.binaries / "in-process", prepared.bundles["reuse"], prepared.body],
-        "onnxruntime": [places.python("fastapi"), "onnxruntime_alone.py", prepared.onnx],
-    }
+    commands = (
+        [places.binaries / "in-process", prepared.bundles["reuse"], prepared.body],
+        [places.python("fastapi"), "onnxruntime_alone.py", prepared.onnx],
+    )
     for number in range(plan.rounds):
-        for name, command in commands.items():
+        for command in commands:
             done = subprocess.run(
                 pinned([*command, "--seconds", plan.seconds / 2], plan.server_cores[:1]),
                 env=environment(),

@@ -81,8 +81,8 @@ def document(results):
     """The whole page."""
     data = Results(results)
     sections = [
-        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of the rounds, their "
-        "range in brackets. Times are microseconds unless it says otherwise.\n",
+        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of the rounds, "
+        "their range in brackets. Times are microseconds unless it says otherwise.\n",
         "## Machine\n\n" + machines(data),
         "## Targets\n\nFor the 10-32-32-1 network unless it says otherwise.\n\n" + targets(results),
     ]
