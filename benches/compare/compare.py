@@ -146,6 +146,8 @@ def run(chosen):
                 "client_cores": chosen.client_cores,
             }
         )
+        # This program too stays off the servers' cores.
+        os.sched_setaffinity(0, chosen.client_cores)
         plan = measure.Plan(places, chosen.server_cores, chosen.client_cores, chosen.seconds, chosen.rounds)
         earlier, new = results["measurements"], []
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from measure import Client
 from model import NOTEBOOKS, entries
-from process import Failure, environment
+from process import Failure, environment, pinned
 from server import Server, call, deploy, gateway
 
 STAGE = re.compile(r"(.*) (\d+) ms")
@@ -56,12 +56,10 @@ def marked(bundle, number, folder):
     files = entries(bundle)
     manifest = json.loads(files["manifest.json"])
     part = manifest["component"]
-    before = files[part["file"]]
-    component = before + bytes([0, len(section)]) + section
-    text = files["manifest.json"].decode()
-    text = text.replace(hashlib.sha256(before).hexdigest(), hashlib.sha256(component).hexdigest())
+    component = files[part["file"]] + bytes([0, len(section)]) + section
+    part |= {"sha256": hashlib.sha256(component).hexdigest(), "bytes": len(component)}
     place = folder / f"mark-{number}"
-    for name, content in {**files, "manifest.json": text.encode(), part["file"]: component}.items():
+    for name, content in {**files, "manifest.json": json.dumps(manifest).encode(), part["file"]: component}.items():
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).write_bytes(content)
     tar = [
@@ -119,7 +117,7 @@ def _notebook(plan, prepared, admin):
     for number in range(plan.rounds):
         since = time.perf_counter()
         done = subprocess.run(
-            [plan.places.titan, "deploy", NOTEBOOKS / "house.ipynb"],
+            pinned([plan.places.titan, "deploy", NOTEBOOKS / "house.ipynb"], [*plan.server_cores, *plan.client_cores]),
             env=environment(names),
             capture_output=True,
             text=True,

@@ -77,7 +77,7 @@ class Process:
 
     def resident(self):
         """Resident memory of the tree in bytes; pages that several of its processes share count for each."""
-        return sum(int(stat[21]) * PAGE for pid in self.tree() if (stat := _stat(pid)))
+        return _resident(self.tree())
 
     def proportional(self):
         """As `resident`, but a page that n processes share counts 1/n for each."""
@@ -116,12 +116,13 @@ class Peak:
     """The largest resident memory of a process while the `with` block ran, looked at four times a second."""
 
     def __init__(self, process):
-        self.process, self.bytes, self.done = process, 0, threading.Event()
+        # Looked up once: finding out who descends from whom takes too long to do it beside a measurement.
+        self.tree, self.bytes, self.done = process.tree(), 0, threading.Event()
         self.thread = threading.Thread(target=self._watch, daemon=True)
 
     def _watch(self):
         while True:
-            self.bytes = max(self.bytes, self.process.resident())
+            self.bytes = max(self.bytes, _resident(self.tree))
             if self.done.wait(0.25):
                 return
 
@@ -132,6 +133,10 @@ class Peak:
     def __exit__(self, *_):
         self.done.set()
         self.thread.join()
+
+
+def _resident(pids):
+    return sum(int(stat[21]) * PAGE for pid in pids if (stat := _stat(pid)))
 
 
 def _stat(pid):

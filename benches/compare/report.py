@@ -81,7 +81,7 @@ def document(results):
     """The whole page."""
     data = Results(results)
     sections = [
-        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of the rounds, "
+        "# Results\n\nMade by `benches/compare/run.sh`; [the page above](../README.md) says how. Medians of rounds, "
         "their range in brackets. Times are microseconds unless it says otherwise.\n",
         "## Machine\n\n" + machines(data),
         "## Targets\n\nFor the 10-32-32-1 network unless it says otherwise.\n\n" + targets(results),
@@ -410,9 +410,15 @@ def _targets(data):
     yield one("notebook deploy less running the notebook", "at most 3 s", deploy, 3, f"{number(deploy)} s")
     count = data.middle("lifecycle", "versions", what="many restarted")
     empty = data.middle("lifecycle", "resident", what="idle gateway")
-    full = data.middle("lifecycle", "resident", what="many restarted")
+    full = data.middle("lifecycle", "resident", what="many deployed")
     each = (full - empty) / count / 1e6 if None not in (count, empty, full) else None
-    yield one("idle version, resident", "at most 1 MB", each, 1, f"{number(each)} MB, mean of {number(count)}")
+    yield one(
+        "idle version, resident",
+        "at most 1 MB",
+        each,
+        1,
+        f"{number(each)} MB, mean of {number(count)} after their deploys",
+    )
     ready = data.middle("lifecycle", "ready", what="many restarted") if count and count >= 1000 else None
     yield one("start with 1,000 versions of 100 services", "under 3 s", ready, 3, f"{number(ready)} s")
     yield one(
