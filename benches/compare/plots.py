@@ -6,8 +6,10 @@ plots.py RESULTS.json FOLDER
 import json
 import sys
 from pathlib import Path
+from statistics import median
 
 import matplotlib
+from measure import CONNECTIONS
 from model import MODELS
 from report import Results
 from server import LABELS
@@ -42,31 +44,21 @@ def load(data, model):
 
 
 def throughput(data, model):
-    """Requests a second at each number of connections."""
+    """Requests a second at each number of connections: medians, and the range of the rounds."""
     figure, axis = pyplot.subplots(figsize=(8, 4), layout="constrained")
-    servers = data.names("closed", LABELS, model=model)
-    connections = sorted({one["connections"] for one in data.of("closed", model=model)})
-    for place, server in enumerate(servers):
-        values = [
-            data.values("closed", "throughput", model=model, server=server, connections=count) for count in connections
-        ]
-        middles = [sorted(rounds)[len(rounds) // 2] if rounds else 0 for rounds in values]
-        low = [middle - min(rounds, default=0) for middle, rounds in zip(middles, values, strict=True)]
-        high = [max(rounds, default=0) - middle for middle, rounds in zip(middles, values, strict=True)]
-        width = 0.8 / len(servers)
-        axis.bar(
-            [position + place * width for position in range(len(connections))],
-            middles,
-            width,
-            yerr=[low, high],
-            label=LABELS[server].replace("`", ""),
-            color=COLOURS[server],
-            error_kw={"linewidth": 0.8},
-        )
-    axis.set_xticks(
-        [position + 0.4 for position in range(len(connections))], [f"{count} connections" for count in connections]
-    )
-    axis.set(yscale="log", ylabel="requests a second", title=MODELS[model].label)
+    for server in data.names("closed", LABELS, model=model):
+        where = {"model": model, "server": server}
+        counts = sorted({one["connections"] for one in data.of("closed", **where)})
+        rounds = [data.values("closed", "throughput", connections=count, **where) for count in counts]
+        middles = [median(values) for values in rounds]
+        below = [middle - min(values) for middle, values in zip(middles, rounds, strict=True)]
+        above = [max(values) - middle for middle, values in zip(middles, rounds, strict=True)]
+        label = LABELS[server].replace("`", "")
+        axis.errorbar(counts, middles, [below, above], marker="o", markersize=3, label=label, color=COLOURS[server])
+    axis.set(xscale="log", yscale="log", xlabel="connections", ylabel="requests a second", title=MODELS[model].label)
+    axis.set_xticks(CONNECTIONS, CONNECTIONS)
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
     axis.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
     return figure
 

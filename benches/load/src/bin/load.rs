@@ -135,8 +135,9 @@ impl Recorder {
         Ok(Recorder { start, latencies, statuses: BTreeMap::new(), unanswered: 0 })
     }
 
-    fn record(&mut self, status: u16, due: Instant, now: Instant) {
-        if due >= self.start {
+    /// An answer that came `now`, where `counted_from` is what must lie in the time of measuring.
+    fn record(&mut self, status: u16, due: Instant, now: Instant, counted_from: Instant) {
+        if counted_from >= self.start {
             latency::record(&mut self.latencies, now - due);
             *self.statuses.entry(status).or_default() += 1;
         }
@@ -229,11 +230,15 @@ fn run(arguments: &Arguments, request: &[u8]) -> anyhow::Result<Recorder> {
             connection.flush(request)?;
             let Some(status) = connection.receive()? else { continue };
             let due = connection.due.take().context("the server answered what was not asked")?;
-            recorder.record(status, due, Instant::now());
-            match schedule {
-                Some(_) => idle.push_back(number),
+            let now = Instant::now();
+            if schedule.is_some() {
+                recorder.record(status, due, now, due);
+                idle.push_back(number);
+            } else {
+                // By when it came: a slow server is still busy with what was sent while warming up.
+                recorder.record(status, due, now, now);
                 // At once, so that the server never waits for the client to have read everybody's answers.
-                None => connection.send(request, Instant::now())?,
+                connection.send(request, now)?;
             }
         }
     }
