@@ -12,7 +12,6 @@ use support::python::environment;
 use support::{Gateway, root, titan};
 use titan_sdk::client::{Client, Credentials};
 
-/// A gateway that asks for a token, with two services, of which one has two versions.
 #[test]
 fn the_admin_api_is_what_its_document_says() {
     let bin = environment("schemathesis", &root().join("tests/support/schemathesis.txt")).join("bin");

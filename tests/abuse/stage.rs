@@ -70,9 +70,7 @@ impl Stage {
 
     /// Bytes of resident memory of the gateway that are its own: not those of mapped files.
     pub fn resident(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.gateway.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+        self.gateway.memory("RssAnon:")
     }
 
     /// CPU time of the gateway.

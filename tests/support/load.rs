@@ -84,7 +84,8 @@ async fn client(url: hyper::Uri, body: String, stop: Arc<AtomicBool>) -> Vec<Sam
     samples
 }
 
-async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
+/// A new connection.
+pub async fn connect(address: SocketAddr) -> http1::SendRequest<Full<Bytes>> {
     let stream = tokio::net::TcpStream::connect(address).await.expect("the gateway accepts connections");
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);

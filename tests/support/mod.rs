@@ -123,6 +123,13 @@ impl Gateway {
         self.process.id()
     }
 
+    /// Bytes of memory, as a line of `/proc/PID/status` has them: `VmRSS:`.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    }
+
     /// Waits until the process ends by itself, and tells its exit code.
     pub fn exit_code(mut self) -> Option<i32> {
         self.process.wait().unwrap().code()
