@@ -72,19 +72,17 @@ fn a_gateway_serves_and_changes_for_long_and_stays_as_it_was() {
     assert_ne!(answers[0], answers[1], "the versions can be told apart");
 
     let (answers, stop) = (Arc::new(answers), Arc::new(AtomicBool::new(false)));
+    let mut memory = Vec::new();
     let begun = Instant::now();
-    let (requests, memory) = std::thread::scope(|scope| {
+    let requests = std::thread::scope(|scope| {
         let requests = scope.spawn(|| load(&gateway.url, &body, &answers, &stop));
-        scope.spawn(|| {
-            house.soak(&stop);
-        });
-        let mut memory = Vec::new();
+        // Versions of two sizes come and go within a round: memory is that at its end, in one state.
         while begun.elapsed() < duration {
-            std::thread::park_timeout(Duration::from_secs(1));
+            house.round();
             memory.push((begun.elapsed().as_secs_f64(), gateway.memory("VmRSS:") as f64 / 1e6));
         }
         stop.store(true, Ordering::Relaxed);
-        (requests.join().unwrap(), memory)
+        requests.join().unwrap()
     });
     let judged: Vec<_> = memory.iter().copied().filter(|(at, _)| *at >= warm.as_secs_f64()).collect();
     let (slope, error) = slope(&judged);
@@ -105,7 +103,7 @@ fn a_gateway_serves_and_changes_for_long_and_stays_as_it_was() {
     );
     assert_eq!((failed, first_failure), (0, None));
     assert!(sent > 0 && rollbacks > 0 && promoted > 0 && aborted > 0 && pruned > 0);
-    // Versions of two sizes come and go, so that a short time tells little: what counts is what is surely growth.
+    // What counts is what is surely growth.
     let grown = (slope - 2.0 * error) * (duration - warm).as_secs_f64();
     assert!(grown < from * GROWTH, "memory grew by {grown:.0} MB or more over {} s", (duration - warm).as_secs());
 }
@@ -120,8 +118,8 @@ struct House {
 }
 
 impl House {
-    /// Changes the service over and over.
-    fn soak(&mut self, stop: &AtomicBool) {
+    /// Changes the service in every way.
+    fn round(&mut self) {
         let steps: [fn(&mut House); 8] = [
             |house| house.deploy(0),
             |house| house.deploy(1),
@@ -141,10 +139,7 @@ impl House {
             },
             |house| house.changes.pruned += house.client.prune(SERVICE, KEEP).unwrap().deleted.len(),
         ];
-        for step in steps.iter().cycle() {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
+        for step in steps {
             step(self);
             std::thread::park_timeout(CHANGE);
         }
