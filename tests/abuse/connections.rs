@@ -1,6 +1,6 @@
 //! Attacks from outside: clients that are slow, many, large or malformed. The services they ask for are well-meaning.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -15,15 +15,16 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "http: thousands of silent connections",
         run: |stage, stop| {
-            let held = hold(stage, stop, 3000, b"");
-            format!("{held} connections held")
+            // A thousand more than there is room for.
+            let opened = hold(stage, stop, 5000, b"");
+            format!("{opened} connections opened")
         },
     },
     Attack {
         name: "http: thousands of half heads",
         run: |stage, stop| {
-            let held = hold(stage, stop, 3000, b"GET /neighbour/fine HTTP/1.1\r\nhost: x\r\nx-");
-            format!("{held} connections held")
+            let opened = hold(stage, stop, 5000, b"GET /neighbour/fine HTTP/1.1\r\nhost: x\r\nx-");
+            format!("{opened} connections opened")
         },
     },
     Attack {
@@ -51,6 +52,25 @@ pub const ATTACKS: &[Attack] = &[
                 }
             }
             format!("{sent} bytes on {} connections", streams.len())
+        },
+    },
+    Attack {
+        name: "http: answers that nobody reads",
+        run: |stage, stop| {
+            let closed = std::thread::scope(|scope| {
+                let unread = || {
+                    let mut closed = 0;
+                    while !stop.load(Ordering::Relaxed) {
+                        let error = ask_without_reading(stage);
+                        assert!(matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+                        closed += 1;
+                    }
+                    closed
+                };
+                let running: Vec<_> = (0..4).map(|_| scope.spawn(unread)).collect();
+                running.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
+            });
+            format!("{closed} connections closed by the gateway")
         },
     },
     Attack {
@@ -167,13 +187,26 @@ fn connect(stage: &Stage) -> TcpStream {
     stream
 }
 
+/// Sends requests for a page without pause and reads no answer, until that fails.
+fn ask_without_reading(stage: &Stage) -> std::io::Error {
+    let mut stream = connect(stage);
+    stream.set_write_timeout(Some(Duration::from_secs(10))).unwrap();
+    let requests = "GET /neighbour/docs HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+    loop {
+        if let Err(error) = stream.write_all(requests.as_bytes()) {
+            return error;
+        }
+    }
+}
+
 /// Opens connections, sends each the same bytes, and holds those that the gateway does not close.
 fn hold(stage: &Stage, stop: &AtomicBool, count: usize, bytes: &[u8]) -> usize {
     let mut streams = Vec::with_capacity(count);
     while !stop.load(Ordering::Relaxed) {
         if streams.len() < count {
             let mut stream = connect(stage);
-            stream.write_all(bytes).unwrap();
+            // One that had to make room already is closed.
+            let _ = stream.write_all(bytes);
             streams.push(stream);
         } else {
             std::thread::park_timeout(Duration::from_millis(10));
@@ -246,8 +279,7 @@ fn rapid_reset(stage: &Stage, stop: &AtomicBool) -> usize {
     sent
 }
 
-/// More clients than may wait for a service, each asking again as soon as it is answered. Turning them away must cost less than
-/// a twentieth of serving them.
+/// More clients than may wait for a service, each asking again as soon as it is answered. What that costs, `shedding` measures.
 fn overload(stage: &Stage, stop: &AtomicBool) -> String {
     const CLIENTS: usize = 1200;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

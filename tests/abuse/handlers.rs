@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Attack;
 use crate::connections::exchange;
-use crate::stage::MEMORY;
+use crate::stage::{MEMORY, cpu_time};
 
 /// Services that attack, by name, with their notebooks' cells. Each has a `/fine` beside its attacks.
 pub const SERVICES: &[(&str, &[&str])] = &[
@@ -107,10 +107,10 @@ pub const ATTACKS: &[Attack] = &[
     Attack {
         name: "cpu: 0.5 under saturating load",
         run: |stage, stop| {
-            let (start, before) = (Instant::now(), stage.cpu_time());
+            let (start, before) = (Instant::now(), cpu_time(&stage.gateway));
             let statuses = stage.hammer(2, stop, || stage.gateway.get("/half/spin"));
             // Of the whole gateway, which answers the neighbour as well.
-            let share = (stage.cpu_time() - before).div_duration_f64(start.elapsed());
+            let share = (cpu_time(&stage.gateway) - before).div_duration_f64(start.elapsed());
             format!("{}; {share:.2} cores with the neighbour's", statuses.only(&[200]))
         },
     },

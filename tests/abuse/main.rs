@@ -9,6 +9,7 @@
 mod connections;
 mod handlers;
 mod neighbour;
+mod shedding;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;

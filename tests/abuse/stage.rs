@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::support::{Answer, Gateway, notebook};
+use crate::support::{Answer, Gateway, notebook, titan};
 
 /// A gateway under attack.
 pub struct Stage {
@@ -20,6 +21,9 @@ pub struct Stage {
     _folder: TempDir,
 }
 
+/// So that what takes minutes or ten thousand connections otherwise shows in a test.
+const LIMITS: &str = "max_connections = 4000\nwrite_timeout = '1s'";
+
 /// Bytes that [`Stage::set`] gives each attacking version.
 pub const MEMORY: u64 = 256_000_000;
 
@@ -28,7 +32,7 @@ impl Stage {
     pub fn set() -> Stage {
         raise_file_limit();
         let folder = tempfile::tempdir().unwrap();
-        let gateway = Gateway::start(&folder.path().join("data"));
+        let gateway = start(folder.path(), LIMITS);
         let deploy = |name: &str, cells: &[&str]| {
             let file = notebook::write(folder.path(), name, cells);
             gateway.run(&["deploy", file.to_str().unwrap()]);
@@ -73,15 +77,6 @@ impl Stage {
         self.gateway.memory("RssAnon:")
     }
 
-    /// CPU time of the gateway.
-    pub fn cpu_time(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.gateway.pid())).unwrap();
-        // The fields after the command's name, which may hold spaces: user and system time are the 12th and 13th of them.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
-        Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
-    }
-
     /// By how much resident memory grew at most while `during` ran.
     pub fn growth<T>(&self, during: impl FnOnce() -> T) -> (T, u64) {
         let done = AtomicBool::new(false);
@@ -109,6 +104,24 @@ impl Stage {
             assert_eq!((answer.status, answer.body.as_str()), (200, "fine\n"), "{name}");
         }
     }
+}
+
+/// Starts a gateway with these options under `[limits]`, which keeps its data in `folder`.
+pub fn start(folder: &Path, limits: &str) -> Gateway {
+    let config = folder.join("titan.toml");
+    fs::write(&config, format!("[limits]\n{limits}\n")).unwrap();
+    let mut command = titan();
+    command.args(["gateway", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--config"]).arg(config);
+    Gateway::spawn(command.arg("--data").arg(folder.join("data")))
+}
+
+/// CPU time of a gateway.
+pub fn cpu_time(gateway: &Gateway) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", gateway.pid())).unwrap();
+    // The fields after the command's name, which may hold spaces: user and system time are the 12th and 13th of them.
+    let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    let ticks: u64 = [fields[11], fields[12]].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second())
 }
 
 /// Raises a flag when dropped, so that a thread which waits for it ends even if an assertion fails.
