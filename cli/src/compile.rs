@@ -37,6 +37,9 @@ pub fn run(args: &CompileArgs) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", frozen(&compiled))?;
     writeln!(out, "{}", state(&compiled.state))?;
+    for line in &compiled.batch {
+        writeln!(out, "{line}")?;
+    }
     for line in endpoints(&compiled.bundle.manifest, "") {
         writeln!(out, "{line}")?;
     }

@@ -158,9 +158,12 @@ fn packed(
 
 fn compiled(args: &DeployArgs, progress: &Bars, key: Option<&PrivateKey>) -> anyhow::Result<Upload> {
     let mut compiled = compile::notebook(&args.source, &args.overrides, progress)?;
-    let frozen = Some(format!("{}\n{}", compile::frozen(&compiled), compile::state(&compiled.state)));
+    let mut frozen = format!("{}\n{}", compile::frozen(&compiled), compile::state(&compiled.state));
+    for line in &compiled.batch {
+        frozen = format!("{frozen}\n{line}");
+    }
     let bytes = pack(&mut compiled.bundle, key)?;
-    Ok(Upload { manifest: compiled.bundle.manifest, bytes, frozen, stages: compiled.stages })
+    Ok(Upload { manifest: compiled.bundle.manifest, bytes, frozen: Some(frozen), stages: compiled.stages })
 }
 
 fn pack(bundle: &mut Bundle, key: Option<&PrivateKey>) -> anyhow::Result<Vec<u8>> {

@@ -33,6 +33,8 @@ pub struct Compiled {
     pub bundle: Bundle,
     /// How state lives between requests, as in the manifest, and why.
     pub state: StateChoice,
+    /// What comes of `batch` in the config cell, a line a model; nothing without it.
+    pub batch: Vec<String>,
     /// The variables the endpoints reach.
     pub captured: Vec<Captured>,
     /// The Python the notebook ran in: `3.11.7`.
@@ -79,6 +81,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
         shapes: graphs[&model.name].shapes().clone(),
     };
     let config = Config { state: choice.mode, ..notebook.settings.config };
+    let batch = config.batch.map(|batch| models::joined(&models, &graphs, batch, memory)).unwrap_or_default();
 
     clock.begin(Stage::Verify);
     let subject = Subject {
@@ -109,7 +112,7 @@ pub fn compile(path: &Path, options: &Options, progress: &dyn Progress) -> Resul
     manifest.check()?;
     let models = models.into_iter().map(|model| model.onnx).collect();
     let bundle = Bundle { manifest, component, models, notebook: notebook.bytes, signed: None };
-    Ok(Compiled { bundle, state: choice, captured, python, stages: clock.stop() })
+    Ok(Compiled { bundle, state: choice, batch, captured, python, stages: clock.stop() })
 }
 
 /// The notebook's own word on state, or what its code calls for.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use serde::{Deserialize, Deserializer};
 use serde_norway::Value;
-use titan_sdk::manifest::{Auth, Config, State};
+use titan_sdk::manifest::{Auth, Batch, Config, State};
 use titan_sdk::text::one_line;
 
 /// What a notebook asks for.
@@ -38,7 +38,15 @@ struct Keys {
     commands: Option<Vec<String>>,
     files: Option<Vec<String>>,
     debug: Option<bool>,
+    batch: Option<Joining>,
     machine: Option<Machine>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "max and wait, as in {max: 32, wait: 1ms}")]
+struct Joining {
+    max: Option<u32>,
+    wait: Option<Wait>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -48,8 +56,8 @@ struct Machine {
     memory: Option<Bytes>,
 }
 
-const KEYS: [&str; 10] =
-    ["image", "cpu", "memory", "timeout", "state", "auth", "commands", "files", "debug", "machine"];
+const KEYS: [&str; 11] =
+    ["image", "cpu", "memory", "timeout", "state", "auth", "commands", "files", "debug", "batch", "machine"];
 
 /// Cores.
 #[derive(Debug)]
@@ -89,9 +97,7 @@ struct Timeout(u64);
 impl<'de> Deserialize<'de> for Timeout {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        let duration = seconds.or_else(|| humantime::parse_duration(value.as_str()?).ok());
-        let millis = duration.and_then(|duration| u64::try_from(duration.as_millis()).ok());
+        let millis = duration(&value).and_then(|duration| u64::try_from(duration.as_millis()).ok());
         let wrong = || {
             let shown = show(&value);
             serde::de::Error::custom(format!(
@@ -100,6 +106,28 @@ impl<'de> Deserialize<'de> for Timeout {
         };
         millis.filter(|millis| *millis > 0).map(Timeout).ok_or_else(wrong)
     }
+}
+
+/// Microseconds.
+#[derive(Debug)]
+struct Wait(u64);
+
+impl<'de> Deserialize<'de> for Wait {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let micros = duration(&value).and_then(|duration| u64::try_from(duration.as_micros()).ok());
+        let wrong = || {
+            let shown = show(&value);
+            serde::de::Error::custom(format!("wait is {shown}: write a time with a unit, as in 1ms or 500us"))
+        };
+        micros.filter(|micros| *micros > 0).map(Wait).ok_or_else(wrong)
+    }
+}
+
+/// Seconds, or a time with a unit.
+fn duration(value: &Value) -> Option<Duration> {
+    let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.or_else(|| humantime::parse_duration(value.as_str()?).ok())
 }
 
 fn show(value: &Value) -> String {
@@ -193,9 +221,10 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         cpu: keys.cpu.or(machine.cpu).map_or(default.cpu, |cpu| cpu.0),
         memory: keys.memory.or(machine.memory).map_or(default.memory, |memory| memory.0),
         timeout_ms: keys.timeout.map_or(default.timeout_ms, |timeout| timeout.0),
-        state: default.state,
+        state: keys.state.unwrap_or(default.state),
         auth: keys.auth.unwrap_or_default(),
         debug: keys.debug.unwrap_or(default.debug),
+        batch: keys.batch.map(batch),
     };
     config.check().map_err(|e| e.to_string())?;
     let files = keys.files.unwrap_or_default();
@@ -206,6 +235,11 @@ fn settings(keys: Keys) -> Result<Settings, String> {
         ));
     }
     Ok(Settings { config, state: keys.state, commands: keys.commands.unwrap_or_default(), files })
+}
+
+fn batch(Joining { max, wait }: Joining) -> Batch {
+    let default = Batch::default();
+    Batch { max: max.unwrap_or(default.max), wait_us: wait.map_or(default.wait_us, |wait| wait.0) }
 }
 
 /// Whether `path`, relative to a folder, names something in it.
@@ -262,6 +296,12 @@ mod tests {
         assert_eq!(good("titan: v1\nstate: reuse").state, Some(State::Reuse));
         assert_eq!(good("titan: v1\nauth: key").config.auth, Auth::Key);
         assert_eq!(good("titan: v1\nauth: none").config.auth, Auth::None);
+        let batch = |text: &str| good(&format!("titan: v1\nbatch: {text}")).config.batch;
+        assert_eq!(batch("{max: 16, wait: 500us}"), Some(Batch { max: 16, wait_us: 500 }));
+        assert_eq!(
+            (batch("{}"), batch("{wait: 2ms}")),
+            (Some(Batch { max: 32, wait_us: 1000 }), Some(Batch { max: 32, wait_us: 2000 }))
+        );
         assert_eq!(good("titan: v1\ntimeout: 1.5\nmemory: 2000000").config.timeout_ms, 1500);
         assert_eq!(good("titan: v1\nmemory: 2G").config.memory, 2_000_000_000);
         assert_eq!(good("titan: v1\nfiles:\n- data/*.csv\n- ./labels.txt").files, ["data/*.csv", "./labels.txt"]);
@@ -300,6 +340,17 @@ mod tests {
             ("titan: v1\ncpu: many", "cpu is many"),
             ("titan: v1\ncpu: 0", "cpu is 0"),
             ("titan: v1\ncpu: .nan", "cpu is .nan"),
+            ("titan: v1\nbatch: 32", "expected max and wait, as in {max: 32, wait: 1ms}"),
+            ("titan: v1\nbatch: {size: 32}", "unknown field `size`, expected `max` or `wait`"),
+            ("titan: v1\nbatch: {max: 1}", "batch has max 1, but must join from 2 to 256 rows"),
+            ("titan: v1\nbatch: {max: 1000}", "batch has max 1000"),
+            ("titan: v1\nbatch: {wait: soon}", "wait is soon: write a time with a unit, as in 1ms"),
+            ("titan: v1\nbatch: {wait: 0}", "wait is 0"),
+            (
+                "titan: v1\nstate: kernel\nbatch: {}",
+                "batch joins what several instances predict, and state: kernel has",
+            ),
+            ("titan: v1\ntimeout: 1\nbatch: {wait: 1s}", "batch has a wait of nothing, or as long as timeout"),
             ("titan: v1\ngpu: 1", "unknown field `gpu`, expected one of `image`, `cpu`"),
             ("titan: v1\ndebug: maybe", "expected a boolean"),
             ("titan: v2", "titan is v2: write titan: v1"),

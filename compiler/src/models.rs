@@ -3,9 +3,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use titan_sdk::budget::Budget;
 use titan_sdk::inference::{Deadline, Graph, InferenceError, NamedTensor};
+use titan_sdk::joined::Joined;
+use titan_sdk::manifest::Batch;
 use wasmtime_wasi_nn::Tensor;
 use wasmtime_wasi_nn::wit::TensorType;
 
@@ -42,6 +45,26 @@ pub(crate) fn load(models: &[FrozenModel], memory: Option<u64>) -> Result<HashMa
         Ok((model.name.clone(), Arc::new(graph)))
     };
     models.iter().map(load).collect()
+}
+
+/// What comes of `batch` for every model, a line each, as a gateway on this machine will find.
+pub(crate) fn joined(
+    models: &[FrozenModel],
+    graphs: &HashMap<String, Arc<Graph>>,
+    batch: Batch,
+    memory: u64,
+) -> Vec<String> {
+    let line = |model: &FrozenModel| match Joined::new(&graphs[&model.name], batch, memory) {
+        Ok(_) => {
+            let wait = Duration::from_micros(batch.wait_us);
+            format!("batch: predictions of {}, are joined, {} rows at most, within {wait:?}", model.place, batch.max)
+        }
+        Err(reason) => format!("batch: predictions of {}, are not joined: {reason}", model.place),
+    };
+    if models.is_empty() {
+        return vec!["batch: no endpoint predicts with a model, so there is nothing to join".into()];
+    }
+    models.iter().map(line).collect()
 }
 
 /// The first difference, for people.

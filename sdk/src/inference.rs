@@ -1,10 +1,10 @@
-//! ONNX graphs on tract, offered to components as a wasi-nn backend.
+//! ONNX graphs on tract.
 //!
-//! A [`Graph`] is loaded once a version; weights are shared by all instances. What an instance sees is a
-//! [`Registry`] of graphs bound to the version's [`Budget`]: a computation is charged before it runs, and refused
-//! when it would not fit. This module knows nothing of Wasm beyond wasi-nn's backend traits.
+//! A [`Graph`] is loaded once a version; weights are shared by all instances. A computation is charged to the version's
+//! [`Budget`] before it runs, and refused when it would not fit. This module knows nothing of Wasm beyond wasi-nn's tensors.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,15 +14,13 @@ use tokio::task::block_in_place;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::plan::eval;
-use tract_onnx::tract_hir::internal::{OutletId, SymbolValues};
+use tract_onnx::tract_hir::internal::{EvalContext, OpState, OutletId, SymbolValues};
 use tract_onnx::tract_hir::ops::unimpl::UnimplementedOp;
 pub use wasmtime_wasi_nn::Tensor as RawTensor;
 pub use wasmtime_wasi_nn::backend::NamedTensor;
-use wasmtime_wasi_nn::backend::{BackendError, BackendExecutionContext, BackendGraph, Id};
 pub use wasmtime_wasi_nn::wit::TensorType;
-use wasmtime_wasi_nn::{ExecutionContext, GraphRegistry};
 
-use crate::budget::Budget;
+use crate::budget::{Budget, Charge};
 use crate::manifest::Shapes;
 use crate::shapes;
 use crate::text;
@@ -46,12 +44,13 @@ pub struct Graph {
     pace: AtomicU64,
 }
 
+/// An input.
 #[derive(Debug)]
-struct Port {
-    name: String,
-    datum: DatumType,
+pub(crate) struct Port {
+    pub(crate) name: String,
+    pub(crate) datum: DatumType,
     /// May hold symbols, such as the batch size.
-    shape: Vec<TDim>,
+    pub(crate) shape: Vec<TDim>,
 }
 
 /// Why a model cannot be loaded or run.
@@ -88,9 +87,13 @@ impl Graph {
     /// # Errors
     /// A malformed file, or an operator tract lacks.
     pub fn load(mut onnx: &[u8]) -> Result<Graph, InferenceError> {
+        let file = tract_onnx::onnx().proto_model_for_read(&mut onnx);
+        Self::of_file(&file.map_err(|e| InferenceError::Load(one_line(&e)))?)
+    }
+
+    pub(crate) fn of_file(file: &ModelProto) -> Result<Graph, InferenceError> {
         let failed = |e: TractError| InferenceError::Load(one_line(&e));
-        let file = tract_onnx::onnx().proto_model_for_read(&mut onnx).map_err(failed)?;
-        let parsed = tract_onnx::onnx().model_for_proto_model(&file).map_err(failed)?;
+        let parsed = tract_onnx::onnx().model_for_proto_model(file).map_err(failed)?;
         let lacking: BTreeSet<_> = parsed
             .nodes()
             .iter()
@@ -99,7 +102,7 @@ impl Graph {
         if !lacking.is_empty() {
             return Err(InferenceError::Operators(lacking.into_iter().collect()));
         }
-        Self::of_parsed(&file, parsed).map_err(failed)
+        Self::of_parsed(file, parsed).map_err(failed)
     }
 
     fn of_parsed(file: &ModelProto, parsed: InferenceModel) -> TractResult<Graph> {
@@ -149,6 +152,14 @@ impl Graph {
         budget: &Arc<Budget>,
         deadline: &Deadline,
     ) -> Result<Vec<NamedTensor>, InferenceError> {
+        let Feed { values, bytes, charge: _charge } = self.feed(&inputs, budget)?;
+        let at = deadline.get();
+        let late = || at.is_some_and(|at| Instant::now() >= at);
+        deadline.note(self.answer(values, bytes, late))
+    }
+
+    /// Checks `inputs`, and charges what computing with them takes to `budget`.
+    pub(crate) fn feed(&self, inputs: &[NamedTensor], budget: &Arc<Budget>) -> Result<Feed, InferenceError> {
         let mut symbols = SymbolValues::default();
         let mut values = tvec!();
         let mut bytes = 0u64;
@@ -157,40 +168,79 @@ impl Graph {
                 InferenceError::Input(format!("the model needs an input {:?}, which was not given", port.name))
             })?;
             bytes += given.tensor.data.len() as u64;
-            values.push(port.tensor(given, &mut symbols)?.into_tvalue());
+            values.push(port.tensor(given, &mut symbols)?);
         }
         let peak = self.peak.eval(&symbols).to_i64().ok().and_then(|peak| u64::try_from(peak).ok());
         // Inputs and outputs exist twice: here, and as the lists that cross the component boundary.
         let needed = peak.unwrap_or(u64::MAX).saturating_add(bytes.saturating_mul(2));
-        let Some(_charge) = budget.charge(needed) else {
-            return Err(InferenceError::OutOfMemory { needed, limit: budget.limit() });
-        };
-        let start = Instant::now();
-        let expected = Duration::from_nanos(self.pace.load(Ordering::Relaxed).saturating_mul(bytes));
-        let compute = || self.compute(values, deadline.get());
-        let results = if expected > LONG && may_block() { block_in_place(compute) } else { compute() };
-        if let Ok(nanoseconds) = u64::try_from(start.elapsed().as_nanos()) {
-            self.pace.store(nanoseconds / bytes.max(1), Ordering::Relaxed);
-        }
-        let results = results.map_err(|e| {
-            if e.is::<Late>() {
-                deadline.broke.store(true, Ordering::Relaxed);
-                return InferenceError::Timeout;
-            }
-            InferenceError::Run(one_line(&e))
-        })?;
+        let charge = budget.charge(needed);
+        let charge = charge.ok_or(InferenceError::OutOfMemory { needed, limit: budget.limit() })?;
+        Ok(Feed { values, bytes, charge })
+    }
+
+    /// The outputs for one prediction, broken off when it is `late`.
+    pub(crate) fn answer(
+        &self,
+        values: TVec<Tensor>,
+        bytes: u64,
+        late: impl Fn() -> bool,
+    ) -> Result<Vec<NamedTensor>, InferenceError> {
+        let results = self.compute(values, bytes, late, eval)?;
         self.outputs.iter().zip(results).map(|(name, value)| named(name, &value)).collect()
     }
 
-    /// Layer by layer, as long as there is time.
-    fn compute(&self, values: TVec<TValue>, deadline: Option<Instant>) -> TractResult<TVec<TValue>> {
-        self.plan.spawn()?.run_plan_with_eval(values, |context, state, node, inputs| {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-                return Err(Late.into());
-            }
-            eval(context, state, node, inputs)
-        })
+    /// Runs the layers, each by `layer`, until it is `late`. `bytes` are those of the inputs.
+    pub(crate) fn compute(
+        &self,
+        values: TVec<Tensor>,
+        bytes: u64,
+        late: impl Fn() -> bool,
+        layer: impl Fn(&EvalContext, Option<&mut dyn OpState>, &TypedNode, TVec<TValue>) -> TractResult<TVec<TValue>>,
+    ) -> Result<TVec<TValue>, InferenceError> {
+        let start = Instant::now();
+        let expected = Duration::from_nanos(self.pace.load(Ordering::Relaxed).saturating_mul(bytes));
+        let compute = || {
+            let values = values.into_iter().map(IntoTValue::into_tvalue).collect();
+            self.plan.spawn()?.run_plan_with_eval(values, |context, state, node, inputs| {
+                if late() { Err(Late.into()) } else { layer(context, state, node, inputs) }
+            })
+        };
+        // tract indexes with what clients send, and panics where that is out of range. Nothing outlives the failed run that
+        // it could have left half done.
+        let caught = AssertUnwindSafe(|| catch_unwind(AssertUnwindSafe(compute)));
+        let results = if expected > LONG && may_block() { block_in_place(caught) } else { caught() };
+        if let Ok(nanoseconds) = u64::try_from(start.elapsed().as_nanos()) {
+            self.pace.store(nanoseconds / bytes.max(1), Ordering::Relaxed);
+        }
+        match results {
+            Ok(Ok(results)) => Ok(results),
+            Ok(Err(error)) if error.is::<Late>() => Err(InferenceError::Timeout),
+            Ok(Err(error)) => Err(InferenceError::Run(one_line(&error))),
+            Err(_) => Err(InferenceError::Run("a layer was given values outside its range".into())),
+        }
     }
+
+    pub(crate) fn plan(&self) -> &TypedSimplePlan {
+        &self.plan
+    }
+
+    pub(crate) fn ports(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    pub(crate) fn output_names(&self) -> &[String] {
+        &self.outputs
+    }
+}
+
+/// Inputs that fit a graph, and the memory that computing with them takes.
+pub(crate) struct Feed {
+    /// In the order of the graph's inputs.
+    pub(crate) values: TVec<Tensor>,
+    /// Bytes of the values.
+    pub(crate) bytes: u64,
+    /// Held as long as anything of the computation is.
+    pub(crate) charge: Charge,
 }
 
 /// When an instance's running call must have ended.
@@ -213,7 +263,15 @@ impl Deadline {
         self.broke.load(Ordering::Relaxed)
     }
 
-    fn get(&self) -> Option<Instant> {
+    /// Remembers if the computation was broken off.
+    pub(crate) fn note<T>(&self, result: Result<T, InferenceError>) -> Result<T, InferenceError> {
+        if matches!(result, Err(InferenceError::Timeout)) {
+            self.broke.store(true, Ordering::Relaxed);
+        }
+        result
+    }
+
+    pub(crate) fn get(&self) -> Option<Instant> {
         *self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -265,7 +323,7 @@ impl Port {
     }
 }
 
-fn named(name: &str, value: &Tensor) -> Result<NamedTensor, InferenceError> {
+pub(crate) fn named(name: &str, value: &Tensor) -> Result<NamedTensor, InferenceError> {
     let ty = tensor_type(value.datum_type())
         .ok_or_else(|| InferenceError::Run(format!("output {name:?} has type {:?}", value.datum_type())))?;
     let dimensions = value.shape().iter().map(|&dim| dim as u32).collect();
@@ -285,7 +343,7 @@ fn datum_type(ty: TensorType) -> Option<DatumType> {
     })
 }
 
-fn tensor_type(datum: DatumType) -> Option<TensorType> {
+pub(crate) fn tensor_type(datum: DatumType) -> Option<TensorType> {
     Some(match datum {
         DatumType::F16 => TensorType::Fp16,
         DatumType::F32 => TensorType::Fp32,
@@ -340,96 +398,10 @@ fn peak_bytes(model: &TypedModel) -> TractResult<TDim> {
 }
 
 /// An error with its causes on one line, most general first.
-fn one_line(error: &TractError) -> String {
+pub(crate) fn one_line(error: &TractError) -> String {
     let causes: Vec<String> = error.chain().map(text::one_line).collect();
     causes.join(": ")
 }
 
 /// Told which model computed, and since when; it has ended just now. Called on the thread that runs the guest.
 pub type Observer = Arc<dyn Fn(&str, Instant) + Send + Sync>;
-
-/// The graphs one instance can load by name. Every instance has its own, for the sake of `out_of_memory`.
-pub struct Registry(HashMap<String, wasmtime_wasi_nn::Graph>);
-
-impl Registry {
-    /// Binds `graphs` to `budget`. `out_of_memory` is set when a computation is refused for want of memory, so that the host can
-    /// tell this failure from the guest's own, whatever the guest makes of the error. No computation goes on after `deadline`.
-    /// `observer` is told of every computation.
-    pub fn new(
-        graphs: &HashMap<String, Arc<Graph>>,
-        budget: &Arc<Budget>,
-        out_of_memory: &Arc<AtomicBool>,
-        deadline: &Arc<Deadline>,
-        observer: &Observer,
-    ) -> Registry {
-        let bind = |name: &str, graph: &Arc<Graph>| -> Box<dyn BackendGraph> {
-            Box::new(Bound {
-                graph: Arc::clone(graph),
-                budget: Arc::clone(budget),
-                out_of_memory: Arc::clone(out_of_memory),
-                deadline: Arc::clone(deadline),
-                name: name.into(),
-                observer: Arc::clone(observer),
-            })
-        };
-        Registry(graphs.iter().map(|(name, graph)| (name.clone(), bind(name, graph).into())).collect())
-    }
-}
-
-impl GraphRegistry for Registry {
-    fn get(&self, name: &str) -> Option<&wasmtime_wasi_nn::Graph> {
-        self.0.get(name)
-    }
-
-    fn get_mut(&mut self, name: &str) -> Option<&mut wasmtime_wasi_nn::Graph> {
-        self.0.get_mut(name)
-    }
-}
-
-#[derive(Clone)]
-struct Bound {
-    graph: Arc<Graph>,
-    budget: Arc<Budget>,
-    out_of_memory: Arc<AtomicBool>,
-    deadline: Arc<Deadline>,
-    name: Arc<str>,
-    observer: Observer,
-}
-
-impl BackendGraph for Bound {
-    fn init_execution_context(&self) -> Result<ExecutionContext, BackendError> {
-        let context: Box<dyn BackendExecutionContext> = Box::new(self.clone());
-        Ok(context.into())
-    }
-}
-
-impl BackendExecutionContext for Bound {
-    fn set_input(&mut self, _: Id, _: &wasmtime_wasi_nn::Tensor) -> Result<(), BackendError> {
-        Err(witx_only())
-    }
-
-    fn get_output(&mut self, _: Id) -> Result<wasmtime_wasi_nn::Tensor, BackendError> {
-        Err(witx_only())
-    }
-
-    fn compute(&mut self, inputs: Option<Vec<NamedTensor>>) -> Result<Option<Vec<NamedTensor>>, BackendError> {
-        let inputs = inputs.ok_or_else(witx_only)?;
-        let start = Instant::now();
-        let outputs = self.graph.run(inputs, &self.budget, &self.deadline);
-        (self.observer)(&self.name, start);
-        let outputs = outputs.inspect_err(|error| {
-            if matches!(error, InferenceError::OutOfMemory { .. }) {
-                self.out_of_memory.store(true, Ordering::Relaxed);
-            }
-        });
-        outputs.map(Some).map_err(|error| BackendError::BackendAccess(wasmtime::Error::msg(error.to_string())))
-    }
-}
-
-/// Components pass inputs with `compute`; the stateful calls belong to wasi-nn's older ABI for core modules, which the
-/// host does not link.
-fn witx_only() -> BackendError {
-    BackendError::BackendAccess(wasmtime::Error::msg(
-        "set-input and get-output are not part of wasi-nn's component API",
-    ))
-}

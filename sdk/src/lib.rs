@@ -14,7 +14,8 @@
 //! | [`view`] | what the admin API shows for people to look at |
 //! | [`trial`] | a version beside the active one: how it is tried, what was found, how it ended |
 //! | [`engine`] | the prebuilt engine module and the cache of its compiled form |
-//! | [`inference`] | ONNX graphs on tract, as a wasi-nn backend |
+//! | [`inference`] | ONNX graphs on tract |
+//! | [`joined`] | several predictions of one graph as one computation |
 //! | `shapes` | a model's tensors, for people |
 //! | [`budget`] | memory accounting of a version |
 //! | [`host`] | running components: runtime, program, instance |
@@ -33,6 +34,7 @@ pub mod digest;
 pub mod engine;
 pub mod host;
 pub mod inference;
+pub mod joined;
 pub mod manifest;
 mod shapes;
 pub mod signature;

@@ -20,6 +20,9 @@ pub const MAX_ENDPOINTS: usize = 1024;
 /// Bytes of an answer that is kept: enough for metrics, and little beside a model.
 pub const MAX_ANSWER: usize = 4096;
 
+/// Rows of predictions that may be joined.
+pub const MAX_BATCH: u32 = 256;
+
 /// Bytes of an endpoint's example.
 pub const MAX_EXAMPLE: usize = 64 << 10;
 
@@ -128,6 +131,24 @@ pub struct Config {
     /// Whether clients are shown the tracebacks of handlers that fail.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub debug: bool,
+    /// How predictions are joined, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Batch>,
+}
+
+/// How concurrent predictions of one model are joined into one computation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Rows that are computed together at most.
+    pub max: u32,
+    /// Microseconds that a prediction waits for others at most.
+    pub wait_us: u64,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch { max: 32, wait_us: 1000 }
+    }
 }
 
 impl Default for Config {
@@ -140,6 +161,7 @@ impl Default for Config {
             state: State::Reuse,
             auth: Auth::None,
             debug: false,
+            batch: None,
         }
     }
 }
@@ -370,6 +392,19 @@ impl Config {
         }
         if self.timeout_ms == 0 {
             return wrong("timeout is 0: write it in seconds, as in 30".into());
+        }
+        let Some(Batch { max, wait_us }) = self.batch else { return Ok(()) };
+        if !(2..=MAX_BATCH).contains(&max) {
+            return wrong(format!("batch has max {max}, but must join from 2 to {MAX_BATCH} rows, as in max: 32"));
+        }
+        if wait_us == 0 || wait_us / 1000 >= self.timeout_ms {
+            return wrong(
+                "batch has a wait of nothing, or as long as timeout: write a short time, as in wait: 1ms".into(),
+            );
+        }
+        if self.state == State::Kernel {
+            let way = "take batch out of the config cell, or set state: reuse";
+            return wrong(format!("batch joins what several instances predict, and state: kernel has only one: {way}"));
         }
         Ok(())
     }

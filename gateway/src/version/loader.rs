@@ -14,6 +14,7 @@ use titan_sdk::bundle::Bundle;
 use titan_sdk::engine::{ENGINES, Engine};
 use titan_sdk::host::{CallError, HostError, Program, Runtime};
 use titan_sdk::inference::{Graph, InferenceError};
+use titan_sdk::joined::Joined;
 use titan_sdk::manifest::Manifest;
 use titan_sdk::signature::{SignatureError, Signed, Trust};
 use tokio::sync::RwLock;
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) program: Program,
     /// By the name the component loads them by.
     pub(crate) graphs: HashMap<String, Arc<Graph>>,
+    /// Those whose predictions are joined.
+    pub(crate) joined: HashMap<String, Joined>,
     pub(crate) manifest: Manifest,
 }
 
@@ -178,8 +181,22 @@ impl Loader {
             let graph = graph.map_err(|cause| LoadError::Model { name: model.name.clone(), cause })?;
             graphs.insert(model.name.clone(), Arc::new(graph));
         }
-        Ok(Parts { program, graphs, manifest: manifest.clone() })
+        let joined = joined(manifest, &graphs);
+        Ok(Parts { program, graphs, joined, manifest: manifest.clone() })
     }
+}
+
+/// The models whose predictions are joined: those that can be, if the version wants that.
+fn joined(manifest: &Manifest, graphs: &HashMap<String, Arc<Graph>>) -> HashMap<String, Joined> {
+    let Some(batch) = manifest.config.batch else { return HashMap::new() };
+    let join = |(name, graph): (&String, &Arc<Graph>)| match Joined::new(graph, batch, manifest.config.memory) {
+        Ok(joined) => Some((name.clone(), joined)),
+        Err(reason) => {
+            tracing::warn!(service = manifest.service, "predictions of model {name:?} are not joined: {reason}");
+            None
+        }
+    };
+    graphs.iter().filter_map(join).collect()
 }
 
 impl Source {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use http::{HeaderValue, Method};
 use opentelemetry::KeyValue;
 use titan_sdk::budget::{Budget, Charge};
-use titan_sdk::host::{CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
+use titan_sdk::host::{Batcher, CallError, Failure, Limits, LogSink, Pace, Response, Unpaced};
 use titan_sdk::inference::Observer;
 use titan_sdk::manifest::{Auth, Config};
 
@@ -57,7 +57,7 @@ impl Version {
         lanes: Arc<Lanes>,
         logs: &Logs,
     ) -> Result<Version, LoadError> {
-        let Parts { program, graphs, manifest } = parts;
+        let Parts { program, graphs, joined, manifest } = parts;
         let endpoints = Endpoints::new(&manifest.endpoints).map_err(LoadError::Endpoints)?;
         let config = &manifest.config;
         let budget = Budget::new(config.memory);
@@ -67,20 +67,24 @@ impl Version {
         let labels = || manifest.endpoints.iter().map(|endpoint| format!("{} {}", endpoint.method, endpoint.path));
         let meter = Arc::new(Meter::new(labels(), graphs.keys().cloned()));
         let log = Arc::new(logs.of_version(&manifest.service, format!("v{number}"), labels().collect()));
+        let pace: Arc<dyn Pace> = Arc::new(Metered { pace: pace(config), meter: Arc::clone(&meter) });
         let limits = Limits {
             budget: Arc::clone(&budget),
             graphs: Arc::new(graphs),
-            pace: Arc::new(Metered { pace: pace(config), meter: Arc::clone(&meter) }),
+            batcher: config.batch.map(|batch| Batcher::new(batch, joined, Arc::clone(&pace))),
+            pace,
             log: stderr(&log),
             inferences: inferences(&meter),
         };
-        let cores = config.cpu.ceil() as usize;
+        // A call that waits for its batch uses no core: as many more may run as a batch holds.
+        let batch = config.batch.map_or(0, |batch| batch.max as usize);
+        let at_once = config.cpu.ceil() as usize + batch;
         let plan = Plan {
             program,
             limits,
             weights,
             state: config.state,
-            cores,
+            at_once,
             max_waiting,
             lanes,
             endpoints: manifest.endpoints.len(),
@@ -165,9 +169,13 @@ impl Version {
     }
 }
 
-/// Only a fraction needs a pace: whole cores are kept by the number of handlers that run at once.
+/// Whole cores are kept by the number of handlers that run at once, unless batches let more of them run.
 fn pace(config: &Config) -> Arc<dyn Pace> {
-    if config.cpu.fract() == 0.0 { Arc::new(Unpaced) } else { Arc::new(CpuShare::new(config.cpu)) }
+    if config.cpu.fract() == 0.0 && config.batch.is_none() {
+        Arc::new(Unpaced)
+    } else {
+        Arc::new(CpuShare::new(config.cpu))
+    }
 }
 
 /// A pace that tells the meter how long handlers ran.

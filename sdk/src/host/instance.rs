@@ -10,6 +10,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use wasmtime::component::{ComponentType, Lift, TypedFunc};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
+use super::batcher::Batcher;
 use super::cpu::{CpuTime, thread_cpu_time};
 use super::limits::{Limits, Pace};
 use super::runtime::Program;
@@ -63,8 +64,6 @@ type Endpoint = TypedFunc<(&'static str,), (Result<Response, Failure>,)>;
 pub struct Instance {
     store: Store<Host>,
     endpoints: Vec<Endpoint>,
-    /// Of the call that runs or ran last.
-    cpu_time: Arc<CpuTime>,
 }
 
 impl Instance {
@@ -76,7 +75,7 @@ impl Instance {
         let typed = |store: &mut Store<Host>, index| instance.get_typed_func(store, index);
         let endpoints = program.exports.iter().map(|index| typed(&mut store, index)).collect::<Result<_, _>>();
         let endpoints = endpoints.map_err(|e| call_error(store.data(), &e))?;
-        Ok(Instance { store, endpoints, cpu_time: Arc::default() })
+        Ok(Instance { store, endpoints })
     }
 
     /// Bytes of linear memory, most of them shared with the heap image until they are written.
@@ -86,7 +85,7 @@ impl Instance {
 
     /// CPU time of the call that runs or ran last, inference included. To be had before the call, and read while it runs.
     pub fn cpu_time(&self) -> Arc<CpuTime> {
-        Arc::clone(&self.cpu_time)
+        Arc::clone(&self.store.data().models.cpu_time)
     }
 
     /// Calls endpoint number `endpoint` (in the manifest's order) with a `REQUEST`, JSON as DESIGN.md's conventions say. `limit` bounds the
@@ -105,16 +104,18 @@ impl Instance {
         };
         let host = self.store.data();
         host.take_out_of_memory();
-        host.deadline.set(Clock::now() + limit);
+        host.models.deadline.set(Clock::now() + limit);
+        let (pace, cpu_time) = (Arc::clone(&host.pace), Arc::clone(&host.models.cpu_time));
+        // Counts as a call that runs until this one has ended, or is dropped.
+        let _running = host.models.batcher.as_ref().map(Batcher::enter);
+        cpu_time.reset();
         self.store.set_epoch_deadline(1);
-        self.cpu_time.reset();
-        let (pace, cpu_time) = (Arc::clone(&self.store.data().pace), Arc::clone(&self.cpu_time));
         let call =
             Paced { call: Box::pin(function.call_async(&mut self.store, (request,))), pace, cpu_time, pause: None };
         let result = timeout(limit, call).await.map_err(|_| CallError::Timeout)?;
         let host = self.store.data();
         // A guest whose inference was broken off may have made an answer of that.
-        if host.deadline.broke() {
+        if host.models.deadline.broke() {
             return Err(CallError::Timeout);
         }
         match result {

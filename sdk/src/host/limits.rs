@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::batcher::Batcher;
 use super::log::LogSink;
 use crate::budget::Budget;
 use crate::inference::{Graph, Observer};
@@ -15,6 +16,8 @@ pub struct Limits {
     pub budget: Arc<Budget>,
     /// The version's models by name.
     pub graphs: Arc<HashMap<String, Arc<Graph>>>,
+    /// Joins predictions of different instances, if the version wants that.
+    pub batcher: Option<Arc<Batcher>>,
     /// Decides how fast the guest may run.
     pub pace: Arc<dyn Pace>,
     /// Receives what the guest writes to stderr.
@@ -29,6 +32,7 @@ impl Limits {
         Limits {
             budget: Budget::new(u64::MAX),
             graphs: Arc::default(),
+            batcher: None,
             pace: Arc::new(Unpaced),
             log: Arc::new(|_| {}),
             inferences: Arc::new(|_, _| {}),

@@ -8,15 +8,18 @@
 //! Guests run on the thread that polls them. They yield at every tick of the epoch, so a long handler shares
 //! its thread with other tasks, and a caller may drop the future of a call at any time.
 
+mod batcher;
 mod cpu;
 mod imports;
 mod instance;
 mod limits;
 mod log;
+mod nn;
 mod precompiled;
 mod runtime;
 mod state;
 
+pub use batcher::Batcher;
 pub use cpu::CpuTime;
 pub use instance::{CallError, Failure, Instance, Response};
 pub use limits::{Limits, Pace, Unpaced};

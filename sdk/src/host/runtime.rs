@@ -12,6 +12,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, Module, OptL
 use super::imports;
 use super::instance::{CallError, Instance};
 use super::limits::Limits;
+use super::nn;
 use super::precompiled;
 use super::state::Host;
 use crate::engine::{self, ENGINES};
@@ -119,7 +120,7 @@ impl Runtime {
     pub fn linker(&self, engine: &engine::Engine) -> wasmtime::Result<Linker<Host>> {
         let mut linker = Linker::new(&self.engine);
         wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(&mut linker)?;
-        wasmtime_wasi_nn::wit::add_to_linker(&mut linker, Host::nn)?;
+        nn::add_to_linker(&mut linker)?;
         linker.root().module(engine::IMPORT, &self.core(engine).map_err(wasmtime::Error::new)?)?;
         Ok(linker)
     }
