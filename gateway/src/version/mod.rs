@@ -76,15 +76,16 @@ impl Version {
             log: stderr(&log),
             inferences: inferences(&meter),
         };
-        // A call that waits for its batch uses no core: as many more may run as a batch holds.
-        let batch = config.batch.map_or(0, |batch| batch.max as usize);
-        let at_once = config.cpu.ceil() as usize + batch;
+        let cores = config.cpu.ceil() as usize;
+        // A call that waits for its batch uses no core.
+        let batched = config.batch.map_or(0, |batch| batch.max as usize);
         let plan = Plan {
             program,
             limits,
             weights,
             state: config.state,
-            at_once,
+            cores,
+            batched,
             max_waiting,
             lanes,
             endpoints: manifest.endpoints.len(),

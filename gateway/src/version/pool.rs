@@ -73,8 +73,10 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     pub(crate) weights: Charge,
     pub(crate) state: State,
-    /// Handlers that may run at once as far as `cpu` and `batch` go.
-    pub(crate) at_once: usize,
+    /// Handlers that may run at once as far as `cpu` goes.
+    pub(crate) cores: usize,
+    /// Handlers that may wait for each other's predictions, beyond those.
+    pub(crate) batched: usize,
     pub(crate) max_waiting: usize,
     pub(crate) lanes: Arc<Lanes>,
     /// How many endpoints the program has.
@@ -87,7 +89,7 @@ impl Pool {
     /// # Errors
     /// The budget does not hold one instance, or the component traps when it starts.
     pub(crate) async fn new(plan: Plan) -> Result<Arc<Pool>, CallError> {
-        let Plan { program, limits, weights, state, at_once, max_waiting, lanes, endpoints } = plan;
+        let Plan { program, limits, weights, state, cores, batched, max_waiting, lanes, endpoints } = plan;
         let first = program.instantiate(limits.clone()).await?;
         let room = limits.budget.limit().saturating_sub(weights.bytes());
         let (concurrency, share) = match state {
@@ -95,6 +97,8 @@ impl Pool {
             // More handlers than the budget holds instances would only fail for want of memory.
             State::Reuse | State::Fresh => {
                 let instances = usize::try_from(room / first.memory_bytes().max(1)).unwrap_or(usize::MAX);
+                // Those that wait leave each other room to grow to twice the size.
+                let at_once = cores.saturating_add(batched).min(cores.max(instances / 2));
                 // One more than can run, so that a request need not wait until the last one's instance is replaced.
                 let wanted = if state == State::Fresh { at_once.saturating_add(1) } else { at_once };
                 let concurrency = wanted.min(instances).clamp(1, Semaphore::MAX_PERMITS);
@@ -304,8 +308,17 @@ mod tests {
         let limits = Limits::unlimited();
         let weights = limits.budget.charge(0).unwrap();
         let lanes = Arc::new(Lanes::new().unwrap());
-        let plan =
-            Plan { program, limits, weights, state: State::Kernel, at_once: 4, max_waiting, lanes, endpoints: 1 };
+        let plan = Plan {
+            program,
+            limits,
+            weights,
+            state: State::Kernel,
+            cores: 4,
+            batched: 0,
+            max_waiting,
+            lanes,
+            endpoints: 1,
+        };
         Pool::new(plan).await.unwrap()
     }
 
