@@ -92,6 +92,12 @@ impl Graph {
     }
 
     pub(crate) fn of_file(file: &ModelProto) -> Result<Graph, InferenceError> {
+        let broken =
+            || InferenceError::Load("tract fails on one of its layers: export it anew, or without that layer".into());
+        catching(|| Self::read(file)).unwrap_or_else(|_| Err(broken()))
+    }
+
+    fn read(file: &ModelProto) -> Result<Graph, InferenceError> {
         let failed = |e: TractError| InferenceError::Load(one_line(&e));
         let parsed = tract_onnx::onnx().model_for_proto_model(file).map_err(failed)?;
         let lacking: BTreeSet<_> = parsed
@@ -205,9 +211,7 @@ impl Graph {
                 if late() { Err(Late.into()) } else { layer(context, state, node, inputs) }
             })
         };
-        // tract indexes with what clients send, and panics where that is out of range. Nothing outlives the failed run that
-        // it could have left half done.
-        let caught = AssertUnwindSafe(|| catch_unwind(AssertUnwindSafe(compute)));
+        let caught = || catching(compute);
         let results = if expected > LONG && may_block() { block_in_place(caught) } else { caught() };
         if let Ok(nanoseconds) = u64::try_from(start.elapsed().as_nanos()) {
             self.pace.store(nanoseconds / bytes.max(1), Ordering::Relaxed);
@@ -280,6 +284,12 @@ impl Deadline {
 #[derive(Debug, thiserror::Error)]
 #[error("the deadline has passed")]
 struct Late;
+
+/// What tract panicked of is an error of what it was given: it indexes with shapes and values that come from clients, and
+/// panics where these are out of range. Nothing outlives the failed work that it could have left half done.
+fn catching<T>(work: impl FnOnce() -> T) -> std::thread::Result<T> {
+    catch_unwind(AssertUnwindSafe(work))
+}
 
 /// Whether the thread's other tasks can go on elsewhere.
 fn may_block() -> bool {
@@ -405,3 +415,63 @@ pub(crate) fn one_line(error: &TractError) -> String {
 
 /// Told which model computed, and since when; it has ended just now. Called on the thread that runs the guest.
 pub type Observer = Arc<dyn Fn(&str, Instant) + Send + Sync>;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tract_onnx::pb::attribute_proto::AttributeType;
+    use tract_onnx::pb::tensor_proto::DataType;
+    use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
+    use tract_onnx::pb::type_proto::{self, Value as TypeValue};
+    use tract_onnx::pb::{
+        AttributeProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
+        ValueInfoProto,
+    };
+
+    use super::*;
+
+    /// Two steps of N rows of three numbers.
+    fn input() -> ValueInfoProto {
+        let fixed = |n| Dimension { value: Some(Value::DimValue(n)), ..Default::default() };
+        let open = Dimension { value: Some(Value::DimParam("N".into())), ..Default::default() };
+        let shape = Some(TensorShapeProto { dim: vec![fixed(2), open, fixed(3)] });
+        let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
+        let r#type = Some(TypeProto { value: Some(TypeValue::TensorType(tensor)), ..Default::default() });
+        ValueInfoProto { name: "x".into(), r#type, ..Default::default() }
+    }
+
+    fn weights(name: &str, dims: Vec<i64>) -> TensorProto {
+        let raw_data = vec![0; dims.iter().product::<i64>() as usize * size_of::<f32>()];
+        TensorProto { dims, data_type: DataType::Float as i32, name: name.into(), raw_data, ..Default::default() }
+    }
+
+    #[test]
+    fn what_tract_panics_of_is_an_error() {
+        let size = AttributeProto {
+            name: "hidden_size".into(),
+            r#type: AttributeType::Int as i32,
+            i: 2,
+            ..Default::default()
+        };
+        let lstm = NodeProto {
+            op_type: "LSTM".into(),
+            name: "lstm".into(),
+            input: ["x", "w", "r"].map(String::from).into(),
+            output: vec!["y".into()],
+            attribute: vec![size],
+            ..Default::default()
+        };
+        let graph = GraphProto {
+            node: vec![lstm],
+            initializer: vec![weights("w", vec![1, 8, 3]), weights("r", vec![1, 8, 2])],
+            input: vec![input()],
+            output: vec![ValueInfoProto { name: "y".into(), ..Default::default() }],
+            ..Default::default()
+        };
+        let opset_import = vec![OperatorSetIdProto { version: 13, ..Default::default() }];
+        let file = ModelProto { ir_version: 8, opset_import, graph: Some(graph), ..Default::default() };
+        let refused = Graph::of_file(&file);
+        assert!(matches!(&refused, Err(InferenceError::Load(why)) if why.contains("tract fails")), "{refused:?}");
+    }
+}

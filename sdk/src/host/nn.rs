@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use wasmtime::component::{ComponentType, Lift, Linker, Lower, Resource, ResourceType};
+use wasmtime::component::{ComponentType, Lift, Linker, LinkerInstance, Lower, Resource, ResourceType};
 use wasmtime_wasi_nn::Tensor;
 use wasmtime_wasi_nn::wit::TensorType;
 
@@ -130,13 +130,18 @@ fn code(error: &InferenceError) -> ErrorCode {
 
 type Named = (String, Resource<Tensor>);
 
+/// Offers a type whose values are in the host's table until the guest drops them.
+fn resource<T: Send + 'static>(interface: &mut LinkerInstance<'_, Host>, name: &str) -> wasmtime::Result<()> {
+    interface.resource(name, ResourceType::host::<T>(), |mut store, rep| {
+        store.data_mut().table.delete(Resource::<T>::new_own(rep))?;
+        Ok(())
+    })
+}
+
 /// Offers the interfaces of `wasi:nn` to guests.
 pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     let mut errors = linker.instance("wasi:nn/errors@0.2.0-rc-2024-10-28")?;
-    errors.resource("error", ResourceType::host::<Failure>(), |mut store, rep| {
-        store.data_mut().table.delete(Resource::<Failure>::new_own(rep))?;
-        Ok(())
-    })?;
+    resource::<Failure>(&mut errors, "error")?;
     errors.func_wrap("[method]error.code", |store, (error,): (Resource<Failure>,)| {
         Ok((store.data().table.get(&error)?.code,))
     })?;
@@ -145,10 +150,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })?;
 
     let mut tensor = linker.instance("wasi:nn/tensor@0.2.0-rc-2024-10-28")?;
-    tensor.resource("tensor", ResourceType::host::<Tensor>(), |mut store, rep| {
-        store.data_mut().table.delete(Resource::<Tensor>::new_own(rep))?;
-        Ok(())
-    })?;
+    resource::<Tensor>(&mut tensor, "tensor")?;
     tensor.func_wrap("[constructor]tensor", |mut store, (dimensions, ty, data): (Vec<u32>, TensorType, Vec<u8>)| {
         Ok((store.data_mut().table.push(Tensor::new(dimensions, ty, data))?,))
     })?;
@@ -163,10 +165,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     })?;
 
     let mut inference = linker.instance("wasi:nn/inference@0.2.0-rc-2024-10-28")?;
-    inference.resource("graph-execution-context", ResourceType::host::<Context>(), |mut store, rep| {
-        store.data_mut().table.delete(Resource::<Context>::new_own(rep))?;
-        Ok(())
-    })?;
+    resource::<Context>(&mut inference, "graph-execution-context")?;
     inference.func_wrap_async(
         "[method]graph-execution-context.compute",
         |mut store, (context, inputs): (Resource<Context>, Vec<Named>)| {
@@ -191,10 +190,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     )?;
 
     let mut graph = linker.instance("wasi:nn/graph@0.2.0-rc-2024-10-28")?;
-    graph.resource("graph", ResourceType::host::<LoadedGraph>(), |mut store, rep| {
-        store.data_mut().table.delete(Resource::<LoadedGraph>::new_own(rep))?;
-        Ok(())
-    })?;
+    resource::<LoadedGraph>(&mut graph, "graph")?;
     graph.func_wrap("load-by-name", |mut store, (name,): (String,)| {
         let host = store.data_mut();
         let missing = format!("the version has no model {name:?}");
