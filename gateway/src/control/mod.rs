@@ -1,7 +1,10 @@
-//! What changes services: deploy, rollback, removal; `trials` begins and ends trials. Every change is durable before the route is switched, and nothing has
-//! changed when it fails. Changes of one service come one at a time; requests are never in their way.
+//! What changes services: deploy, rollback, removal; `trials` begins and ends trials, `views` says what there is, `error` why nothing
+//! was changed. Every change is durable before the route is switched, and nothing has changed when it fails. Changes of one
+//! service come one at a time; requests are never in their way.
 
+mod error;
 mod trials;
+mod views;
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -11,21 +14,20 @@ use bytes::Bytes;
 use dashmap::DashMap;
 use titan_sdk::api;
 use titan_sdk::bundle::{Bundle, BundleError};
-use titan_sdk::manifest::{Manifest, ManifestError, is_service_name};
+use titan_sdk::manifest::{ManifestError, is_service_name};
 use titan_sdk::trial::{By, Kind, Outcome};
-use titan_sdk::view::Cells;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use tokio::task::spawn_blocking;
 
-use crate::access::{Access, AccessError};
-use crate::dashboard::cells;
-use crate::delivery::route::{NoRoute, Routes};
+use crate::access::Access;
+use crate::delivery::route::Routes;
 use crate::observe::counters::Counters;
-use crate::observe::logs::{Logs, Reader};
-use crate::store::{self, Service, Store, StoreError};
+use crate::observe::logs::Logs;
+use crate::store::{Service, Store, StoreError};
 use crate::version::Version;
-use crate::version::loader::{LoadError, Loader, Source};
-use crate::version::stats;
+use crate::version::loader::{Loader, Source};
+
+pub(crate) use error::ControlError;
 
 /// Changes services.
 pub(crate) struct Control {
@@ -41,82 +43,6 @@ pub(crate) struct Control {
     changes: DashMap<String, Arc<Mutex<()>>>,
     /// How many services wait for their active version to be loaded.
     loading: watch::Sender<usize>,
-}
-
-/// Why nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ControlError {
-    /// The bundle is refused.
-    #[error(transparent)]
-    Bundle(#[from] BundleError),
-    /// The version cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The store fails.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Credentials are not changed.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-    /// There is no such service.
-    #[error("there is no service {0:?}: 'titan services' lists them")]
-    UnknownService(String),
-    /// There is no such version.
-    #[error("service {service:?} has no version {version:?}: 'titan versions {service}' lists them")]
-    UnknownVersion {
-        /// The service.
-        service: String,
-        /// The version as it was named.
-        version: String,
-    },
-    /// No version needs such a blob.
-    #[error("no version needs a blob {0:?}: take the digests from a new snapshot")]
-    UnknownBlob(String),
-    /// A rollback without a target has none to return to.
-    #[error("no version of {service:?} was active before v{active}: deploy another, or name one with --to")]
-    NoPrevious {
-        /// The service.
-        service: String,
-        /// Its active version.
-        active: u64,
-    },
-    /// The active version cannot be deleted.
-    #[error(
-        "{service:?} v{active} is active and cannot be deleted: roll back to another version first, or delete the service"
-    )]
-    Active {
-        /// The service.
-        service: String,
-        /// Its active version.
-        active: u64,
-    },
-    /// What was deployed as a notebook is none that can be shown.
-    #[error("the notebook of {service:?} {version} cannot be shown ({cause}): deploy one that Jupyter can open")]
-    Notebook {
-        /// The service.
-        service: String,
-        /// The version as it was named.
-        version: String,
-        /// What is wrong with it.
-        cause: serde_json::Error,
-    },
-    /// One trial at a time.
-    #[error("{service:?} v{candidate} is on trial: 'titan promote {service}' or 'titan abort {service}' first")]
-    OnTrial {
-        /// The service.
-        service: String,
-        /// The version on trial.
-        candidate: u64,
-    },
-    /// There is no trial to end.
-    #[error("no version of {0:?} is on trial: 'titan deploy --canary 10%' begins a trial")]
-    NoTrial(String),
-    /// A trial needs a version that answers.
-    #[error("{0:?} has no version that answers, to try another beside: deploy without --canary and --shadow")]
-    NothingBeside(String),
-    /// The gateway's runtime is gone.
-    #[error("the gateway is stopping: try again when it has started anew")]
-    Stopping,
 }
 
 impl Control {
@@ -197,95 +123,6 @@ impl Control {
     /// Whether only signed bundles are taken.
     pub(crate) fn signed_only(&self) -> bool {
         self.loader.signed_only()
-    }
-
-    /// Every service, by name.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub(crate) async fn services(&self) -> Result<api::Services, ControlError> {
-        let services = self.blocking(|store| store.services()).await?;
-        Ok(api::Services { services: services.iter().map(|service| self.describe(service)).collect() })
-    }
-
-    /// One service.
-    ///
-    /// # Errors
-    /// There is none of that name, or the store fails.
-    pub(crate) async fn service(&self, name: &str) -> Result<api::Service, ControlError> {
-        Ok(self.describe(&self.known(name).await?))
-    }
-
-    /// Every version of a service, oldest first.
-    ///
-    /// # Errors
-    /// There is no such service, or the store fails.
-    pub(crate) async fn versions(&self, name: &str) -> Result<api::Versions, ControlError> {
-        let service = self.known(name).await?;
-        let owned = name.to_owned();
-        let versions = self.blocking(move |store| store.versions(&owned)).await?;
-        Ok(api::Versions {
-            versions: versions.into_iter().map(|version| self.describe_version(&service, version)).collect(),
-        })
-    }
-
-    /// One version.
-    ///
-    /// # Errors
-    /// There is no such service or version, or the store fails.
-    pub(crate) async fn version(&self, service: &str, version: &str) -> Result<api::Version, ControlError> {
-        let (known, kept) = self.kept(service, version).await?;
-        Ok(self.describe_version(&known, kept))
-    }
-
-    /// A version's notebook, as it was deployed.
-    ///
-    /// # Errors
-    /// There is no such service or version, or the store fails.
-    pub(crate) async fn notebook(&self, service: &str, version: &str) -> Result<Vec<u8>, ControlError> {
-        let (_, kept) = self.kept(service, version).await?;
-        self.blocking(move |store| store.part(&kept.manifest.notebook)).await
-    }
-
-    /// The cells of a version's notebook, to look at.
-    ///
-    /// # Errors
-    /// There is no such service or version, the store fails, or the file is no notebook.
-    pub(crate) async fn cells(&self, service: &str, version: &str) -> Result<Cells, ControlError> {
-        let notebook = self.notebook(service, version).await?;
-        let cells = spawn_blocking(move || cells::read(&notebook)).await.map_err(|_| ControlError::Stopping)?;
-        let (service, version) = (service.to_owned(), version.to_owned());
-        cells.map_err(|cause| ControlError::Notebook { service, version, cause })
-    }
-
-    /// A version in memory, active or not.
-    ///
-    /// # Errors
-    /// There is no such service or version, or it does not load.
-    pub(crate) async fn in_memory(&self, service: &str, version: &str) -> Result<Arc<Version>, ControlError> {
-        let number = find(&self.known(service).await?, version)?;
-        match self.routes.loaded(service, number) {
-            Some(version) => Ok(version),
-            None => self.load(service, number).await,
-        }
-    }
-
-    /// What the versions of a service that are in memory have been doing in the last minute, oldest version first.
-    ///
-    /// # Errors
-    /// There is no such service, or the store fails.
-    pub(crate) async fn stats(&self, name: &str) -> Result<api::Stats, ControlError> {
-        self.known(name).await?;
-        Ok(stats::of(name, &self.routes.all_loaded(name)))
-    }
-
-    /// The log of a service.
-    ///
-    /// # Errors
-    /// There is no such service, or the store fails.
-    pub(crate) async fn log(&self, name: &str) -> Result<Reader, ControlError> {
-        self.known(name).await?;
-        Ok(self.logs.reader(name))
     }
 
     /// Makes a bundle, uploaded by `by`, the next version of `service`, whatever name it was compiled under: the active one, or
@@ -419,23 +256,6 @@ impl Control {
         Ok(api::Pruned { service: service.into(), deleted: names(deleted), in_use: names(in_use) })
     }
 
-    /// Everything the store knows but its blobs, as of one moment.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub(crate) async fn snapshot(&self) -> Result<api::Snapshot, ControlError> {
-        self.blocking(|store| store.snapshot()).await
-    }
-
-    /// A blob that some version needs.
-    ///
-    /// # Errors
-    /// There is none of that digest, or the store fails.
-    pub(crate) async fn blob(&self, digest: &str) -> Result<Vec<u8>, ControlError> {
-        let name = digest.to_owned();
-        self.blocking(move |store| store.blob(&name)).await?.ok_or_else(|| ControlError::UnknownBlob(digest.into()))
-    }
-
     /// Deletes a service with all its versions and keys.
     ///
     /// # Errors
@@ -528,62 +348,6 @@ impl Control {
         let name = service.to_owned();
         let known = self.blocking(move |store| store.service(&name)).await?;
         known.ok_or_else(|| ControlError::UnknownService(service.into()))
-    }
-
-    async fn kept(&self, service: &str, version: &str) -> Result<(Service, store::Version), ControlError> {
-        let known = self.known(service).await?;
-        let number = find(&known, version)?;
-        let name = service.to_owned();
-        let kept = self.blocking(move |store| store.version(&name, number)).await?;
-        Ok((known, kept.ok_or_else(|| StoreError::Unknown { service: service.into(), number })?))
-    }
-
-    fn describe(&self, service: &Service) -> api::Service {
-        let name = |number| format!("v{number}");
-        let health = match self.routes.plan(&service.name) {
-            Ok(_) => api::Health::Serving,
-            Err(NoRoute::Loading) => api::Health::Loading,
-            Err(_) => api::Health::NotLoaded,
-        };
-        api::Service {
-            name: service.name.clone(),
-            active: service.active().map(name),
-            health,
-            previous: service.previous().map(name),
-            candidate: service.candidate.map(name),
-            versions: service.versions().count(),
-        }
-    }
-
-    fn describe_version(&self, service: &Service, mut version: store::Version) -> api::Version {
-        let number = version.number;
-        let on_trial = version.trial.as_mut().filter(|_| service.candidate == Some(number));
-        let state = if service.active() == Some(number) {
-            api::VersionState::Active
-        } else if let Some(trial) = on_trial {
-            self.describe_trial(&service.name, trial);
-            trials::state(&trial.kind)
-        } else if self.routes.is_draining(&service.name, number) {
-            api::VersionState::Draining
-        } else {
-            api::VersionState::Ready
-        };
-        let size = version.manifest.bytes();
-        let Manifest { config, endpoints, engine, models, notebook, parity, .. } = version.manifest;
-        api::Version {
-            version: format!("v{number}"),
-            state,
-            deployed_at: version.deployed_at,
-            deployed_by: version.deployed_by,
-            size,
-            config,
-            endpoints,
-            engine,
-            models,
-            notebook_sha256: notebook.sha256,
-            parity,
-            trial: version.trial,
-        }
     }
 
     /// The store waits for the disk, so it is called off the threads that serve.
