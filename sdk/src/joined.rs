@@ -257,56 +257,23 @@ impl Noise {
 pub(crate) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
-    use tract_onnx::pb::type_proto::{self, Value as TypeValue};
-    use tract_onnx::pb::{
-        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto,
-        TypeProto, ValueInfoProto, attribute_proto::AttributeType, tensor_proto::DataType,
-    };
+    use tract_onnx::pb::NodeProto;
 
     use super::*;
+    use crate::inference::example::{self, N, file, input, int, noise, weights};
 
     const BATCH: Batch = Batch { max: 9, wait_us: 1000 };
     const MEMORY: u64 = 1 << 24;
 
-    fn value(name: &str, columns: i64) -> ValueInfoProto {
-        let dimension = |value| Dimension { value: Some(value), ..Default::default() };
-        let dim = vec![dimension(Value::DimParam("N".into())), dimension(Value::DimValue(columns))];
-        let shape = Some(TensorShapeProto { dim });
-        let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-        let r#type = Some(TypeProto { value: Some(TypeValue::TensorType(tensor)), ..Default::default() });
-        ValueInfoProto { name: name.into(), r#type, ..Default::default() }
-    }
-
     fn node(op: &str, inputs: &[&str], output: &str, axis: Option<i64>) -> NodeProto {
-        let attribute = axis.map(|i| AttributeProto {
-            name: "axis".into(),
-            r#type: AttributeType::Int as i32,
-            i,
-            ..Default::default()
-        });
-        let input = inputs.iter().map(|input| (*input).into()).collect();
-        let (name, attribute) = (output.to_owned(), attribute.into_iter().collect());
-        let output = vec![name.clone()];
-        NodeProto { op_type: op.into(), name, input, output, attribute, ..Default::default() }
+        example::node(op, inputs, &[output], axis.map(|axis| int("axis", axis)).into_iter().collect())
     }
 
     /// `x` of ten columns, times weights of 10x7, then `nodes` from `m` to `y`.
     fn graph(nodes: Vec<NodeProto>) -> Arc<Graph> {
-        let mut noise = Noise(7);
-        let raw_data = (0..70).flat_map(|_| noise.number().to_le_bytes()).collect();
-        let data_type = DataType::Float as i32;
-        let weights = TensorProto { dims: vec![10, 7], data_type, name: "w".into(), raw_data, ..Default::default() };
         let product = node("MatMul", &["x", "w"], "m", None);
-        let graph = GraphProto {
-            node: [vec![product], nodes].concat(),
-            initializer: vec![weights],
-            input: vec![value("x", 10)],
-            output: vec![ValueInfoProto { name: "y".into(), ..Default::default() }],
-            ..Default::default()
-        };
-        let opset_import = vec![OperatorSetIdProto { version: 13, ..Default::default() }];
-        let file = ModelProto { ir_version: 8, opset_import, graph: Some(graph), ..Default::default() };
+        let weights = vec![weights("w", &[10, 7], &noise(7, 70))];
+        let file = file([vec![product], nodes].concat(), weights, vec![input("x", &[N, 10])], &["y"]);
         Arc::new(Graph::of_file(&file).unwrap())
     }
 

@@ -2,6 +2,13 @@
 //!
 //! A [`Graph`] is loaded once a version; weights are shared by all instances. A computation is charged to the version's
 //! [`Budget`] before it runs, and refused when it would not fit. This module knows nothing of Wasm beyond wasi-nn's tensors.
+//!
+//! Layers that tract runs slowly are replaced: `lstm`, `pool`.
+
+#[cfg(test)]
+pub(crate) mod example;
+mod lstm;
+mod pool;
 
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,7 +106,9 @@ impl Graph {
 
     fn read(file: &ModelProto) -> Result<Graph, InferenceError> {
         let failed = |e: TractError| InferenceError::Load(one_line(&e));
-        let parsed = tract_onnx::onnx().model_for_proto_model(file).map_err(failed)?;
+        let mut onnx = tract_onnx::onnx();
+        onnx.op_register.insert("LSTM", lstm::of_node);
+        let parsed = onnx.model_for_proto_model(file).map_err(failed)?;
         let lacking: BTreeSet<_> = parsed
             .nodes()
             .iter()
@@ -112,7 +121,8 @@ impl Graph {
     }
 
     fn of_parsed(file: &ModelProto, parsed: InferenceModel) -> TractResult<Graph> {
-        let typed = parsed.into_typed()?.into_decluttered()?;
+        let mut typed = parsed.into_typed()?.into_decluttered()?;
+        pool::replace(&mut typed)?;
         let given = typed.input_outlets()?;
         let name = |outlet: OutletId| match typed.outlet_label(outlet) {
             // An input takes over the label of an operator that did nothing to it.
@@ -418,60 +428,15 @@ pub type Observer = Arc<dyn Fn(&str, Instant) + Send + Sync>;
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use tract_onnx::pb::attribute_proto::AttributeType;
-    use tract_onnx::pb::tensor_proto::DataType;
-    use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value};
-    use tract_onnx::pb::type_proto::{self, Value as TypeValue};
-    use tract_onnx::pb::{
-        AttributeProto, GraphProto, NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TypeProto,
-        ValueInfoProto,
-    };
-
+    use super::example::{N, file, input, int, node, weights};
     use super::*;
-
-    /// Two steps of N rows of three numbers.
-    fn input() -> ValueInfoProto {
-        let fixed = |n| Dimension { value: Some(Value::DimValue(n)), ..Default::default() };
-        let open = Dimension { value: Some(Value::DimParam("N".into())), ..Default::default() };
-        let shape = Some(TensorShapeProto { dim: vec![fixed(2), open, fixed(3)] });
-        let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-        let r#type = Some(TypeProto { value: Some(TypeValue::TensorType(tensor)), ..Default::default() });
-        ValueInfoProto { name: "x".into(), r#type, ..Default::default() }
-    }
-
-    fn weights(name: &str, dims: Vec<i64>) -> TensorProto {
-        let raw_data = vec![0; dims.iter().product::<i64>() as usize * size_of::<f32>()];
-        TensorProto { dims, data_type: DataType::Float as i32, name: name.into(), raw_data, ..Default::default() }
-    }
 
     #[test]
     fn what_tract_panics_of_is_an_error() {
-        let size = AttributeProto {
-            name: "hidden_size".into(),
-            r#type: AttributeType::Int as i32,
-            i: 2,
-            ..Default::default()
-        };
-        let lstm = NodeProto {
-            op_type: "LSTM".into(),
-            name: "lstm".into(),
-            input: ["x", "w", "r"].map(String::from).into(),
-            output: vec!["y".into()],
-            attribute: vec![size],
-            ..Default::default()
-        };
-        let graph = GraphProto {
-            node: vec![lstm],
-            initializer: vec![weights("w", vec![1, 8, 3]), weights("r", vec![1, 8, 2])],
-            input: vec![input()],
-            output: vec![ValueInfoProto { name: "y".into(), ..Default::default() }],
-            ..Default::default()
-        };
-        let opset_import = vec![OperatorSetIdProto { version: 13, ..Default::default() }];
-        let file = ModelProto { ir_version: 8, opset_import, graph: Some(graph), ..Default::default() };
-        let refused = Graph::of_file(&file);
+        // It wants to know the batch's size where no first state is given.
+        let gru = node("GRU", &["x", "w", "r"], &["y"], vec![int("hidden_size", 2)]);
+        let weights = vec![weights("w", &[1, 6, 3], &[0.0; 18]), weights("r", &[1, 6, 2], &[0.0; 12])];
+        let refused = Graph::of_file(&file(vec![gru], weights, vec![input("x", &[2, N, 3])], &["y"]));
         assert!(matches!(&refused, Err(InferenceError::Load(why)) if why.contains("tract fails")), "{refused:?}");
     }
 }
