@@ -17,16 +17,12 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use serde_json::{Value, json};
 use support::browser::Browser;
+use support::metrics::sample;
 use support::notebook::HousePrice;
 use support::{Gateway, notebook, root};
 
 /// How long anything may take that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Text of the admin API, whatever it is.
-fn admin_text(gateway: &Gateway, path: &str) -> String {
-    ureq::get(&format!("{}{path}", gateway.admin)).call().unwrap().body_mut().read_to_string().unwrap()
-}
 
 /// Asks again until it is there; asking takes its time.
 fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
@@ -37,15 +33,6 @@ fn wait<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         }
         assert!(start.elapsed() < PATIENCE, "{what} does not come");
     }
-}
-
-/// The sum of all series of a metric whose labels contain every one of `labels`.
-fn sample(metrics: &str, name: &str, labels: &[&str]) -> Option<f64> {
-    let series = metrics.lines().filter(|line| !line.starts_with('#'));
-    let series = series.filter(|line| line.split(['{', ' ']).next() == Some(name));
-    let matching = series.filter(|line| labels.iter().all(|label| line.contains(label)));
-    let values: Vec<f64> = matching.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect();
-    (!values.is_empty()).then(|| values.iter().sum())
 }
 
 /// The lines of a service's log, as `titan logs --json` prints them.
@@ -77,7 +64,7 @@ fn metrics_and_stats_count_what_happened_and_end_with_the_service() {
     let answer = ureq::get(&format!("{}/metrics", gateway.admin)).call().unwrap();
     let content_type = answer.headers()["content-type"].to_str().unwrap().to_owned();
     assert!(content_type.starts_with("application/openmetrics-text"), "{content_type}");
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     let of = ["service=\"demo\"", "version=\"v1\""];
     let requests = |endpoint: &str, status: &str| {
         let [endpoint, status] = [format!("endpoint=\"{endpoint}\""), format!("status=\"{status}\"")];
@@ -125,13 +112,13 @@ fn metrics_and_stats_count_what_happened_and_end_with_the_service() {
 
     gateway.run(&["deploy", file.to_str().unwrap()]);
     gateway.run(&["rollback", "demo"]);
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     assert_eq!(sample(&metrics, "titan_deploys_total", &["outcome=\"done\""]), Some(2.0));
     assert_eq!(sample(&metrics, "titan_rollbacks_total", &[]), Some(1.0));
     assert_eq!(sample(&metrics, "titan_active", &["version=\"v1\""]), Some(1.0));
     assert_eq!(sample(&metrics, "titan_active", &["version=\"v2\""]), Some(0.0));
     gateway.run(&["delete", "demo"]);
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     assert!(!metrics.contains("service=\"demo\""), "series of a service outlive it:\n{metrics}");
 }
 
@@ -143,7 +130,7 @@ fn the_grafana_dashboard_asks_for_metrics_that_are_there() {
     gateway.run(&["deploy", file.to_str().unwrap()]);
     gateway.get("/demo/fine");
     gateway.get("/nobody");
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     let dashboard = fs::read_to_string(root().join("examples/grafana/titan.json")).unwrap();
     let dashboard: Value = serde_json::from_str(&dashboard).unwrap();
     let panels = dashboard["panels"].as_array().unwrap();
@@ -247,7 +234,7 @@ fn a_flood_of_output_is_bounded_and_slows_nobody() {
         assert_eq!(gateway.post("/other/fine", &json!({})).body, "fine\n");
     }
     assert!(load.finish().iter().all(|sample| sample.status == 200));
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     assert!(sample(&metrics, "titan_log_lines_dropped_total", &["service=\"demo\""]).unwrap() > 1000.0, "{metrics}");
     let bytes: u64 = fs::read_dir(data.join("logs")).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
     assert!(bytes < 9 << 20, "the logs take {bytes} bytes");
@@ -269,8 +256,8 @@ fn health_is_told_to_anyone_and_on_both_listeners() {
         "json",
     ]);
     let gateway = Gateway::spawn(command.arg("--data").arg(&data));
-    assert_eq!(admin_text(&gateway, "/healthz"), "ok\n");
-    let ready = admin_text(&gateway, "/readyz");
+    assert_eq!(gateway.admin_text("/healthz"), "ok\n");
+    let ready = gateway.admin_text("/readyz");
     assert_eq!(serde_json::from_str::<Value>(&ready).unwrap(), json!({"services": 0, "not_loaded": 0}));
     assert_eq!(gateway.get("/-/healthz").body, "ok\n");
     assert_eq!(gateway.get("/-/readyz").status, 200);
@@ -504,7 +491,7 @@ fn models_are_measured_and_traced() {
     let notebook = HousePrice::compiled("v1");
     gateway.run(&["deploy", notebook.bundle.to_str().unwrap()]);
     assert_eq!(gateway.post("/house-price/prediction", &notebook.body).status, 200);
-    let metrics = admin_text(&gateway, "/metrics");
+    let metrics = gateway.admin_text("/metrics");
     let of = ["service=\"house-price\"", "model="];
     assert_eq!(sample(&metrics, "titan_inference_duration_seconds_count", &of), Some(1.0), "{metrics}");
     assert!(sample(&metrics, "titan_inference_duration_seconds_sum", &of).unwrap() > 0.0);

@@ -9,6 +9,7 @@ pub mod browser;
 pub mod close;
 pub mod kernel_gateway;
 pub mod load;
+pub mod metrics;
 pub mod notebook;
 pub mod python;
 pub mod raw;
@@ -81,6 +82,11 @@ impl Gateway {
     /// As [`Gateway::titan`], and it must succeed.
     pub fn run(&self, arguments: &[&str]) -> String {
         succeed(&self.titan(arguments))
+    }
+
+    /// Text of the admin API, whatever it is.
+    pub fn admin_text(&self, path: &str) -> String {
+        ureq::get(&format!("{}{path}", self.admin)).call().unwrap().body_mut().read_to_string().unwrap()
     }
 
     /// Answer to a GET on the admin API.
