@@ -71,6 +71,8 @@ impl Instance {
         let mut store = Store::new(program.pre.engine(), Host::new(limits));
         store.limiter(|host| host);
         store.epoch_deadline_async_yield_and_update(1);
+        // An error where nothing is counted.
+        let _ = store.set_fuel(u64::MAX);
         let instance = program.pre.instantiate_async(&mut store).await.map_err(|e| call_error(store.data(), &e))?;
         let typed = |store: &mut Store<Host>, index| instance.get_typed_func(store, index);
         let endpoints = program.exports.iter().map(|index| typed(&mut store, index)).collect::<Result<_, _>>();
@@ -81,6 +83,11 @@ impl Instance {
     /// Bytes of linear memory, most of them shared with the heap image until they are written.
     pub fn memory_bytes(&self) -> u64 {
         self.store.data().memory_bytes()
+    }
+
+    /// Instructions of Wasm since the instance was made, where the runtime counts them. They do not depend on the machine.
+    pub fn instructions(&self) -> Option<u64> {
+        self.store.get_fuel().ok().map(|left| u64::MAX - left)
     }
 
     /// CPU time of the call that runs or ran last, inference included. To be had before the call, and read while it runs.

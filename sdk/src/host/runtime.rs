@@ -35,11 +35,14 @@ pub struct RuntimeOptions {
     pub max_instances: u32,
     /// Bytes of linear memory one instance may grow to, at most 4 GiB.
     pub max_memory: u64,
+    /// Whether instances count their instructions, which slows them: for tests.
+    pub counting: bool,
 }
 
 impl Default for RuntimeOptions {
     fn default() -> Self {
-        RuntimeOptions { cache: engine::cache_dir().join("engines"), max_instances: 1000, max_memory: 4 << 30 }
+        let cache = engine::cache_dir().join("engines");
+        RuntimeOptions { cache, max_instances: 1000, max_memory: 4 << 30, counting: false }
     }
 }
 
@@ -231,6 +234,7 @@ fn config(options: &RuntimeOptions) -> Config {
         // A heap image is mapped copy-on-write whatever its size; beyond this default limit it would be copied into each instance.
         .memory_guaranteed_dense_image_size(options.max_memory)
         .epoch_interruption(true)
+        .consume_fuel(options.counting)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK);
     config

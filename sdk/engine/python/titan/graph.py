@@ -14,13 +14,12 @@ TENSOR_TYPES = {
 }
 """Ordinals of wasi-nn's tensor types by numpy's names. A bool crosses as a byte."""
 
+_TYPES = {np.dtype(name).str: number for name, number in TENSOR_TYPES.items()}
 _DTYPES = {number: np.dtype(name) for name, number in TENSOR_TYPES.items() if name != "bool"}
 
 
 def run(graph, names, arrays):
     """All outputs of the graph of that name, in its order, for contiguous arrays as the inputs `names`."""
-    given = [(name, TENSOR_TYPES[array.dtype.name], array.shape, array) for name, array in zip(names, arrays)]
-    return [
-        np.frombuffer(data, _DTYPES[number]).reshape(shape).copy()
-        for _, number, shape, data in _titan.infer(graph, given)
-    ]
+    # Not by the type's name, which numpy puts together anew whenever it is asked.
+    given = [(name, _TYPES[array.dtype.str], array.shape, array) for name, array in zip(names, arrays)]
+    return [np.ndarray(shape, _DTYPES[number], data).copy() for _, number, shape, data in _titan.infer(graph, given)]

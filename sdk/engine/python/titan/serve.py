@@ -30,6 +30,7 @@ def boot():
 
     hashes.install()
     json.loads = _lenient(json.loads)
+    json.dumps = _prepared(json.dumps)
     builtins.display = display.display
     builtins.input = _no_input
 
@@ -54,6 +55,28 @@ def _lenient(loads):
     lenient.__name__ = lenient.__qualname__ = "loads"
     lenient.__module__, lenient.__doc__ = "json", loads.__doc__
     return lenient
+
+
+def _prepared(dumps):
+    """`json.dumps` that does not make its encoder anew whenever it is called without options."""
+    plain = json.JSONEncoder()
+    separators = plain.key_separator, plain.item_separator
+    string = json.encoder.encode_basestring_ascii
+    # Without the record of what it is in, which finds circles: those end in a RecursionError.
+    encode = json.encoder.c_make_encoder(None, plain.default, string, None, *separators, False, False, True)
+
+    def prepared(obj, **options):
+        if not options:
+            try:
+                return "".join(encode(obj, 0))
+            except Exception:
+                # The error that is expected comes from below.
+                pass
+        return dumps(obj, **options)
+
+    prepared.__name__ = prepared.__qualname__ = "dumps"
+    prepared.__module__, prepared.__doc__ = "json", dumps.__doc__
+    return prepared
 
 
 def _no_input(prompt=None, /):

@@ -53,6 +53,10 @@ class Model:
         self.layers = [_layer(*layer) for layer in spec["layers"]]
         self.inputs = [_port(port) for port in spec["inputs"]]
         self.outputs = [_port(port) for port in spec["outputs"]]
+        self._graph_names = [port["graph_name"] for port in spec["inputs"]]
+        self._input_types = [np.dtype(port["dtype"]) for port in spec["inputs"]]
+        self._rows = [tuple(port["shape"][1:]) if port["shape"][:1] == [None] else None for port in spec["inputs"]]
+        self._output_types = [np.dtype(port["dtype"]) for port in spec["outputs"]]
         self.loss = spec["loss"]
         self.optimizer = None if spec["optimizer"] is None else types.SimpleNamespace(**spec["optimizer"])
         if spec["history"] is not None:
@@ -87,11 +91,9 @@ class Model:
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The outputs for all of `x`, computed in batches, as arrays."""
         self.refuse("predict")
-        parts = [[] for _ in self._spec["outputs"]]
-        for batch in self._batches(self._standardize(x), batch_size, steps):
-            for part, result in zip(parts, self._visible(self._run(batch))):
-                part.append(result)
-        joined = [part[0] if len(part) == 1 else np.concatenate(part) for part in parts]
+        batches = self._batches(self._standardize(x), batch_size, steps)
+        results = [self._visible(self._run(batch)) for batch in batches]
+        joined = results[0] if len(results) == 1 else [np.concatenate(parts) for parts in zip(*results)]
         return pack(self._spec["outputs_structure"], joined)
 
     def predict_on_batch(self, x):
@@ -157,10 +159,12 @@ class Model:
         values = self._values(x)
         if len(values) != len(self._inputs):
             raise ValueError(f"the model {self.name!r} has {len(self._inputs)} inputs, but was given {len(values)}")
-        return [self._array(port, value) for port, value in zip(self._inputs, values)]
+        return list(map(self._array, self._inputs, self._input_types, self._rows, values))
 
     def _values(self, x):
         """The value of each input, in order, out of what a caller may give."""
+        if type(x) is np.ndarray and len(self._inputs) == 1:
+            return [x]
         structure = self._spec["inputs_structure"]
         named = keys(structure)
         if isinstance(x, dict):
@@ -179,13 +183,15 @@ class Model:
                 return list(x)
         return [x]
 
-    def _array(self, port, value):
+    def _array(self, port, dtype, row, value):
         try:
-            array = np.asarray(value).astype(port["dtype"], order="C", copy=False)
+            array = np.asarray(value).astype(dtype, order="C", copy=False)
         except (TypeError, ValueError) as error:
             text = f"input {port['name']!r} of the model {self.name!r} is no array of numbers: {error}"
             raise ValueError(text) from None
         shape = port["shape"]
+        if array.ndim == len(shape) and array.shape[1:] == row:
+            return array
         if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
             array = array[..., 0]
         elif array.ndim == len(shape) - 1 and shape[-1] == 1:
@@ -199,24 +205,24 @@ class Model:
 
     def _batches(self, arrays, batch_size, steps):
         """Cuts `arrays` into batches along their first dimension, at most `steps` of them."""
-        samples = {len(array) for array in arrays}
-        if len(samples) > 1:
-            raise ValueError(f"all inputs must have the same number of samples, found {sorted(samples)}")
-        (count,) = samples
+        count, *others = map(len, arrays)
+        if others and set(others) != {count}:
+            raise ValueError(f"all inputs must have the same number of samples, found {sorted({count, *others})}")
         if not count:
             raise ValueError(f"the model {self.name!r} was given no samples")
         size = batch_size or (-(-count // steps) if steps else BATCH)
-        ends = range(0, count, size)
-        for start in ends[:steps] if steps else ends:
-            yield [array[start : start + size] for array in arrays]
+        if count <= size:
+            return [arrays]
+        starts = range(0, count, size)
+        return [[array[start : start + size] for array in arrays] for start in (starts[:steps] if steps else starts)]
 
     def _run(self, arrays):
         """All of the graph's outputs, hidden ones too."""
-        return graph.run(self._spec["graph"], [port["graph_name"] for port in self._inputs], arrays)
+        return graph.run(self._spec["graph"], self._graph_names, arrays)
 
     def _visible(self, results):
-        ports = self._spec["outputs"]
-        return [result.astype(port["dtype"], copy=False) for port, result in zip(ports, results)]
+        typed = zip(self._output_types, results)
+        return [result if result.dtype is dtype else result.astype(dtype, copy=False) for dtype, result in typed]
 
     def _evaluate(self, x, y, sample_weight, batch_size, steps):
         self.refuse("evaluate")
