@@ -454,6 +454,20 @@ fn integers_and_error_numbers_are_those_of_a_64_bit_linux() {
 }
 
 #[test]
+fn numbers_in_json_are_read_to_the_last_bit() {
+    let texts = "['0', '-0', '-0.0', '0.1', '-9', '999999999', '-999999999', '1000000000', '2147483648', '99999999999999999999', '0.00000000000001', '0.000000000000001', '12345678901234.5', '-123456789012345.6', '9007199254740993.0', '1.7976931348623157e308', '5e-324', '1E3', '0.30000000000000004']";
+    let cells = [
+        "'''yaml\ntitan: v1\nimage: python\n'''",
+        &format!(
+            "import json, random\nchance = random.Random(1)\nTEXTS = {texts} + ['%.*f' % (chance.randrange(15), chance.uniform(-1, 1) * 10 ** chance.randrange(9)) for _ in range(5000)]"
+        ),
+        "# GET /wrong\ndef plain(text): return repr(float(text) if set(text) & set('.eE') else int(text))\nprint([text for text in TEXTS if repr(json.loads(text)) != plain(text) or repr(json.loads('[' + text + ']')[0]) != plain(text)])",
+        "# GET /written\nclass Own: pass\ncircle = []\ncircle.append(circle)\nfor value in [{'a': [1.5, None, True, 'é\\n'], 2: ()}, 'text', Own(), circle, float('nan')]:\n    try:\n        print(json.dumps(value), json.dumps(value, indent=1))\n    except Exception as error:\n        print(type(error).__name__, error)",
+    ];
+    assert_answers(&cells, &[], &[("/wrong", "[]\n")]);
+}
+
+#[test]
 fn modules_beside_the_notebook_come_along() {
     let files = [
         (
