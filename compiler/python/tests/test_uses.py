@@ -24,7 +24,7 @@ if HAS_NUMPY:
 @unittest.skipUnless(HAS_NUMPY, "needs numpy")
 class Uses(unittest.TestCase):
     def check(self, name, *attributes):
-        port = {"name": "a", "shape": [None, 2], "dtype": "float32"}
+        port = {"name": "a", "graph_name": "a", "shape": [None, 2], "dtype": "float32"}
         spec = dict.fromkeys(["evaluation", "history", "loss", "optimizer", "config"], None)
         spec |= {"name": "net", "inputs": [port], "outputs": [port], "metrics_names": [], "output_names": [], "layers": []}
         spec["unsupported"] = {"evaluate": "its loss is not one of Keras's own; compute it in a notebook cell"}
