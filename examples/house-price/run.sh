@@ -22,7 +22,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 command -v cargo >/dev/null || fail "cargo is not installed: see rustup.rs, then run this again"
 
-say "Building titan (about ten minutes the first time)"
+say "Building titan (about a quarter of an hour the first time)"
 cargo build --release --bin titan
 PATH="${CARGO_TARGET_DIR:-target}/release:$PATH"
 
