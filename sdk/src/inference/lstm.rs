@@ -210,20 +210,21 @@ impl EvalOp for Sequence {
             }
             _ => (Tensor::zero::<f32>(&[batch, units])?, Tensor::zero::<f32>(&[batch, units])?),
         };
-        let mut gates = inputs.remove(0).into_tensor();
         let mut all = Tensor::zero::<f32>(&[steps, batch, units])?;
         {
-            let panels = inputs[0].try_as_plain_ram()?;
-            let panels = panels.as_slice::<f32>()?;
-            let (mut gates, mut all) = (gates.try_as_plain_ram_mut()?, all.try_as_plain_ram_mut()?);
-            let (gates, all) = (gates.as_slice_mut::<f32>()?, all.as_slice_mut::<f32>()?);
+            let (given, panels) = (inputs[0].try_as_plain_ram()?, inputs[1].try_as_plain_ram()?);
+            let (given, panels) = (given.as_slice::<f32>()?, panels.as_slice::<f32>()?);
+            let mut all = all.try_as_plain_ram_mut()?;
+            let all = all.as_slice_mut::<f32>()?;
+            // Of one step only: the plan keeps the input, so changing it in place would copy all of it, which nobody has charged.
+            let mut gates = vec![0f32; batch * 4 * units];
             let (mut state, mut cells) = (state.try_as_plain_ram_mut()?, cells.try_as_plain_ram_mut()?);
             let (state, cells) = (state.as_slice_mut::<f32>()?, cells.as_slice_mut::<f32>()?);
             let (sigmoid, tanh) = (Func::Sigmoid.ew_f32()?, Func::Tanh.ew_f32()?);
             for step in 0..steps {
                 let step = if self.backward { steps - 1 - step } else { step };
-                let gates = &mut gates[step * batch * 4 * units..][..batch * 4 * units];
-                recur(units, panels, state, gates);
+                gates.copy_from_slice(&given[step * batch * 4 * units..][..batch * 4 * units]);
+                recur(units, panels, state, &mut gates);
                 for ((gates, cells), state) in gates
                     .chunks_exact_mut(4 * units)
                     .zip(cells.chunks_exact_mut(units))
