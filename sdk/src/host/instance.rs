@@ -71,8 +71,9 @@ impl Instance {
         let mut store = Store::new(program.pre.engine(), Host::new(limits));
         store.limiter(|host| host);
         store.epoch_deadline_async_yield_and_update(1);
-        // An error where nothing is counted.
-        let _ = store.set_fuel(u64::MAX);
+        if program.counting {
+            store.set_fuel(u64::MAX).map_err(|e| call_error(store.data(), &e))?;
+        }
         let instance = program.pre.instantiate_async(&mut store).await.map_err(|e| call_error(store.data(), &e))?;
         let typed = |store: &mut Store<Host>, index| instance.get_typed_func(store, index);
         let endpoints = program.exports.iter().map(|index| typed(&mut store, index)).collect::<Result<_, _>>();

@@ -69,6 +69,8 @@ pub struct Runtime {
     /// Titan's engines by their place in [`ENGINES`], each compiled when it is first needed.
     cores: Arc<[Mutex<Option<Module>>; ENGINES.len()]>,
     cache: PathBuf,
+    /// Whether instances count their instructions.
+    counting: bool,
 }
 
 impl Runtime {
@@ -81,7 +83,7 @@ impl Runtime {
         let start = |e: wasmtime::Error| HostError::Start(format!("{e:#}"), options.cache.clone());
         let engine = Engine::new(&config(options)).map_err(start)?;
         tick(&engine);
-        Ok(Runtime { engine, cores: Arc::default(), cache: options.cache.clone() })
+        Ok(Runtime { engine, cores: Arc::default(), cache: options.cache.clone(), counting: options.counting })
     }
 
     /// Compiles an engine, or maps it from the cache. Blocks: seconds the first time on a machine, milliseconds afterwards.
@@ -177,7 +179,7 @@ impl Runtime {
                 .ok_or_else(|| HostError::Component(format!("it does not export {:?}", endpoint.name)))
         };
         let exports = endpoints.iter().map(export).collect::<Result<_, _>>()?;
-        Ok(Program { pre, exports })
+        Ok(Program { pre, exports, counting: self.counting })
     }
 }
 
@@ -187,6 +189,8 @@ pub struct Program {
     pub(super) pre: InstancePre<Host>,
     /// In the order of endpoint indices.
     pub(super) exports: Arc<[ComponentExportIndex]>,
+    /// Whether instances count their instructions.
+    pub(super) counting: bool,
 }
 
 impl Program {
