@@ -16,8 +16,8 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use neighbour::{Latencies, Neighbour};
-use stage::{Stage, lower_priority};
+use neighbour::Latencies;
+use stage::Stage;
 
 /// How often an attack is tried before its p99 ratio counts as too large: what else the machine does can spoil a round.
 const ROUNDS: usize = 3;
@@ -74,14 +74,14 @@ fn a_neighbour_is_undisturbed() {
 }
 
 fn round(stage: &Stage, attack: &Attack) -> Row {
-    let quiet = Neighbour::start(stage).measure();
+    let quiet = neighbour::measure(stage);
     let stop = AtomicBool::new(false);
     let (attacked, outcome) = std::thread::scope(|scope| {
         let running = scope.spawn(|| {
-            lower_priority();
+            stage.act_as_attacker();
             (attack.run)(stage, &stop)
         });
-        let attacked = Neighbour::start(stage).measure();
+        let attacked = neighbour::measure(stage);
         stop.store(true, Ordering::Relaxed);
         let outcome = running.join().unwrap_or_else(|_| panic!("{}: see above", attack.name));
         (attacked, outcome)

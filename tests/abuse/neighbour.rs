@@ -20,12 +20,6 @@ const RECONNECT: Duration = Duration::from_millis(100);
 /// An answer that takes longer counts as an error.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A load that runs in this process.
-pub struct Neighbour {
-    address: SocketAddr,
-    duration: Duration,
-}
-
 /// What a load saw.
 #[derive(Clone, Debug)]
 pub struct Latencies {
@@ -36,30 +30,29 @@ pub struct Latencies {
     pub first_error: Option<String>,
 }
 
-impl Neighbour {
-    pub fn start(stage: &Stage) -> Neighbour {
-        Neighbour { address: stage.services(), duration: stage.duration }
-    }
-
-    /// Runs the load for as long as a measurement takes.
-    pub fn measure(self) -> Latencies {
+/// Runs the load for as long as a measurement takes, on a thread of its own.
+pub fn measure(stage: &Stage) -> Latencies {
+    let (address, duration) = (stage.services(), stage.duration);
+    let load = || {
+        stage.act_as_client();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let results = runtime.block_on(async {
-            let end = Instant::now() + self.duration;
+        runtime.block_on(async {
+            let end = Instant::now() + duration;
             let clients: Vec<_> =
-                (0..=CONNECTIONS).map(|index| tokio::spawn(client(self.address, index == CONNECTIONS, end))).collect();
+                (0..=CONNECTIONS).map(|index| tokio::spawn(client(address, index == CONNECTIONS, end))).collect();
             let mut results = Vec::new();
             for client in clients {
                 results.extend(client.await.unwrap());
             }
             results
-        });
-        let first_error = results.iter().find_map(|result| result.as_ref().err().cloned());
-        let mut times: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
-        times.sort_unstable();
-        let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or(PATIENCE);
-        Latencies { requests: results.len(), errors: results.len() - times.len(), p99, first_error }
-    }
+        })
+    };
+    let results = std::thread::scope(|scope| scope.spawn(load).join().unwrap());
+    let first_error = results.iter().find_map(|result| result.as_ref().err().cloned());
+    let mut times: Vec<_> = results.iter().filter_map(|result| result.as_ref().ok().copied()).collect();
+    times.sort_unstable();
+    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or(PATIENCE);
+    Latencies { requests: results.len(), errors: results.len() - times.len(), p99, first_error }
 }
 
 /// Sends a request whenever one is due. `anew` connects for each.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -175,11 +176,33 @@ impl Statuses {
     }
 }
 
-/// Attackers run on this machine too: they must not take the processors from the load that is measured. Threads that the caller
-/// starts inherit it.
-pub fn lower_priority() {
-    // A machine that refuses measures a little worse.
-    let _ = rustix::process::setpriority_process(None, 10);
+impl Stage {
+    /// Attackers run on this machine too, though they stand for other machines: they must not take the processors from the load
+    /// that is measured. Threads that the caller starts inherit it.
+    pub fn act_as_attacker(&self) {
+        if self.measures {
+            schedule(&["--idle", "--pid", "0"]);
+        } else {
+            // Beside other tests an idle thread might not run at all.
+            let _ = rustix::process::setpriority_process(None, 10);
+        }
+    }
+
+    /// The client whose time is taken does not wait for a processor, as it would not on a machine of its own.
+    pub fn act_as_client(&self) {
+        if self.measures {
+            schedule(&["--fifo", "--pid", "1"]);
+        }
+    }
+}
+
+/// Gives the calling thread another scheduling policy. A machine that refuses it measures a little worse.
+fn schedule(policy: &[&str]) {
+    let thread = rustix::thread::gettid().as_raw_nonzero().to_string();
+    let done = Command::new("chrt").args(policy).arg(thread).stderr(Stdio::null()).status();
+    if !done.is_ok_and(|status| status.success()) {
+        eprintln!("chrt {policy:?} is refused: measured without");
+    }
 }
 
 /// Attacks open thousands of connections, from this one process.

@@ -54,32 +54,28 @@ impl Lanes {
         Ok(Lanes { slow: Some(slow) })
     }
 
-    /// Runs `call`, which is `long` as far as can be told and whose CPU time so far is in `used`, and remembers in `history` whether it was long. Dropping the future
-    /// drops the call, in whichever lane it is.
+    /// Runs `call`, which is `long` as far as can be told and whose CPU time so far is in `used`. Dropping the future drops the
+    /// call, in whichever lane it is.
     ///
     /// # Errors
     /// The call panicked in the slow lane, or the gateway stops.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        history: &History,
         long: bool,
         used: &CpuTime,
         mut call: Call<T>,
     ) -> Result<T, JoinError> {
-        if !long && !history.0.load(Ordering::Relaxed) {
+        if !long {
             let polled = poll_fn(|context| match call.as_mut().poll(context) {
                 Poll::Ready(value) => Poll::Ready(Some(value)),
                 Poll::Pending if used.get() > SHORT => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             });
             if let Some(value) = polled.await {
-                history.note(used);
                 return Ok(value);
             }
         }
-        let value = self.slowly(call).await?;
-        history.note(used);
-        Ok(value)
+        self.slowly(call).await
     }
 
     /// Runs work in the slow lane from the start. Dropping the future drops the work.
@@ -107,18 +103,24 @@ impl Drop for Lanes {
 }
 
 impl History {
-    /// The last call took little of its own time, but much of the system's.
+    /// Whether the last call was long.
+    pub(crate) fn is_long(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// A call has ended that used so much CPU time.
+    pub(crate) fn note(&self, used: Duration) {
+        self.set(used > SHORT);
+    }
+
+    /// A call has ended that took little of its own time, but much of the system's.
     pub(crate) fn was_costly(&self) {
         self.set(true);
     }
 
-    fn note(&self, used: &CpuTime) {
-        self.set(used.get() > SHORT);
-    }
-
     fn set(&self, long: bool) {
         // Read far more often than it changes.
-        if self.0.load(Ordering::Relaxed) != long {
+        if self.is_long() != long {
             self.0.store(long, Ordering::Relaxed);
         }
     }

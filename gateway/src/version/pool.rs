@@ -157,26 +157,28 @@ impl Pool {
         request: String,
         limit: Duration,
     ) -> Result<Result<Result<Response, Failure>, PoolError>, JoinError> {
-        let (used, endpoint, long) = (lease.instance.cpu_time(), origin.endpoint, request.len() > LONG_REQUEST);
+        let (used, endpoint) = (lease.instance.cpu_time(), origin.endpoint);
+        let long = request.len() > LONG_REQUEST || self.histories.get(endpoint).is_some_and(History::is_long);
         let pool = Arc::clone(&self);
         let call = async move {
             let mut lease = scopeguard::guard(lease, |lease| pool.take_back(lease));
             let result = lease.instance.call(endpoint, &request, limit).await;
             lease.sound = result.is_ok();
-            if matches!(result, Err(CallError::OutOfMemory { .. })) {
+            let refused = matches!(result, Err(CallError::OutOfMemory { .. }));
+            if refused {
                 pool.clear();
+            }
+            // While the instance is held: its next call counts CPU time anew.
+            match pool.histories.get(endpoint) {
+                // Making and dropping what was refused in the end is work for the kernel, which bills nobody.
+                Some(history) if refused => history.was_costly(),
+                Some(history) => history.note(lease.instance.cpu_time().get()),
+                None => {}
             }
             let lost = if pool.state == State::Kernel { PoolError::Kernel } else { PoolError::Call };
             result.map_err(lost)
         };
-        let call = Box::pin(origin.scope("handler", call));
-        let Some(history) = self.histories.get(endpoint) else { return Ok(call.await) };
-        let result = self.lanes.run(history, long, &used, call).await;
-        if matches!(&result, Ok(Err(problem)) if matches!(problem.call(), Some(CallError::OutOfMemory { .. }))) {
-            // Making and dropping what was refused in the end is work for the kernel, which bills nobody.
-            history.was_costly();
-        }
-        result
+        self.lanes.run(long, &used, Box::pin(origin.scope("handler", call))).await
     }
 
     /// Whether a call would be turned away now.
@@ -295,30 +297,21 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(60);
 
-    /// A kernel whose endpoint answers how many times it was asked.
-    async fn kernel(max_waiting: usize) -> Arc<Pool> {
-        let lift = "(func $count (type $endpoint) (canon lift (core func $instance \"count\") (memory (core memory $instance \"memory\"))
-            (realloc (core func $instance \"realloc\")) (post-return (core func $instance \"reset\")))) (export \"get-count\" (func $count))";
-        let text = include_str!("../../tests/support/versions.wat").replace("PAGES", "1").replace("ENDPOINTS", lift);
-        let endpoint =
-            Endpoint { name: "get-count".into(), method: "GET".into(), path: "/count".into(), example: None };
+    /// A pool of one instance, whose endpoint is that of `tests/support/versions.wat`.
+    async fn pool(name: &str, state: State, max_waiting: usize) -> Arc<Pool> {
+        let lift = format!(
+            "(func $it (type $endpoint) (canon lift (core func $instance \"{name}\") (memory (core memory $instance \"memory\"))
+            (realloc (core func $instance \"realloc\")) (post-return (core func $instance \"reset\")))) (export \"get-it\" (func $it))"
+        );
+        let text = include_str!("../../tests/support/versions.wat").replace("PAGES", "1").replace("ENDPOINTS", &lift);
+        let endpoint = Endpoint { name: "get-it".into(), method: "GET".into(), path: "/it".into(), example: None };
         let options = RuntimeOptions { max_instances: 2, ..RuntimeOptions::default() };
         let runtime = Runtime::new(&options).unwrap();
         let program = runtime.load_bytes(&ENGINES[0], &wat::parse_str(text).unwrap(), &[endpoint]).unwrap();
         let limits = Limits::unlimited();
         let weights = limits.budget.charge(0).unwrap();
         let lanes = Arc::new(Lanes::new().unwrap());
-        let plan = Plan {
-            program,
-            limits,
-            weights,
-            state: State::Kernel,
-            cores: 4,
-            batched: 0,
-            max_waiting,
-            lanes,
-            endpoints: 1,
-        };
+        let plan = Plan { program, limits, weights, state, cores: 1, batched: 0, max_waiting, lanes, endpoints: 1 };
         Pool::new(plan).await.unwrap()
     }
 
@@ -326,7 +319,7 @@ mod tests {
     fn a_kernel_answers_in_the_order_of_arrival_and_turns_away_whom_it_has_no_place_for() {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         executor.block_on(async {
-            let pool = kernel(4).await;
+            let pool = pool("count", State::Kernel, 4).await;
             let call = || {
                 let pool = Arc::clone(&pool);
                 tokio::spawn(async move { pool.call(Origin::new(0, None), "{}".into(), LIMIT).await })
@@ -357,6 +350,25 @@ mod tests {
             }
             assert_eq!(counts, b"1234");
             assert_eq!(pool.waiting.load(Ordering::Relaxed), 0);
+        });
+    }
+
+    #[test]
+    fn a_long_call_is_remembered_though_the_next_one_begins_at_once() {
+        let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        executor.block_on(async {
+            let pool = pool("wait", State::Reuse, 8).await;
+            let call = |_| {
+                let pool = Arc::clone(&pool);
+                tokio::spawn(async move {
+                    pool.call(Origin::new(0, None), "{}".into(), LIMIT).await.unwrap().unwrap();
+                    assert!(pool.histories[0].is_long());
+                })
+            };
+            let calls: Vec<_> = (0..8).map(call).collect();
+            for call in calls {
+                call.await.unwrap();
+            }
         });
     }
 }
