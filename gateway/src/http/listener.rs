@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::http::activity::{Activity, InFlight};
+use crate::http::again::Again;
 use crate::http::connections::{Connections, Looks};
 use crate::http::sent::{Answered, Socket};
 use crate::http::tls::Tls;
@@ -62,7 +63,7 @@ pub(crate) async fn serve<F, B>(
         let activity = Activity::new();
         let (http, told, handler) = (Arc::clone(&http), told.clone(), handler.clone());
         let (tls, within, seen) = (tls.clone(), limits.handshake_timeout, Arc::clone(&activity));
-        connections.hold(activity, async move {
+        let served = async move {
             // Without it a response may wait for the client's acknowledgement of an earlier one. Where it fails, so will all else.
             let _ = stream.set_nodelay(true);
             let stream = Socket::new(stream, Arc::clone(&seen));
@@ -74,7 +75,8 @@ pub(crate) async fn serve<F, B>(
                 }
             };
             Box::pin(secure).await;
-        });
+        };
+        connections.hold(activity, Again::new(served));
     };
     // A client for whom there is no room yet.
     let mut newcomer = None;

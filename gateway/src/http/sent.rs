@@ -13,10 +13,12 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::http::activity::{Activity, InFlight, Unsent};
+use crate::http::crumbs::Crumbs;
 
-/// A socket that tells when it is full.
+/// A socket that tells when it is full, and that is read less often while it gives only [`Crumbs`].
 pub(crate) struct Socket<S> {
     socket: S,
+    crumbs: Crumbs,
     activity: Arc<Activity>,
     /// What it did not take.
     unsent: Option<Unsent>,
@@ -24,12 +26,15 @@ pub(crate) struct Socket<S> {
 
 impl<S> Socket<S> {
     pub(crate) fn new(socket: S, activity: Arc<Activity>) -> Socket<S> {
-        Socket { socket, activity, unsent: None }
+        Socket { socket, crumbs: Crumbs::default(), activity, unsent: None }
     }
 
     fn seen<T>(&mut self, written: Poll<T>) -> Poll<T> {
         match written {
-            Poll::Ready(_) => self.unsent = None,
+            Poll::Ready(_) => {
+                self.unsent = None;
+                self.crumbs.wrote();
+            }
             Poll::Pending if self.unsent.is_none() => self.unsent = Some(Unsent::new(&self.activity)),
             Poll::Pending => {}
         }
@@ -43,7 +48,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_read(context, buffer)
+        ready!(self.crumbs.poll_ready(context));
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.socket).poll_read(context, buffer))?;
+        self.crumbs.read(buffer.filled().len() - before);
+        Poll::Ready(Ok(()))
     }
 }
 
