@@ -64,18 +64,23 @@ impl Predecessor<'_> {
         };
         loop {
             match self.hand_over(&listener).await {
-                Ok(()) => return,
+                Ok(true) => return,
+                Ok(false) => {}
                 Err(error) => tracing::warn!("no other gateway took over, this one goes on: {error}"),
             }
         }
     }
 
-    async fn hand_over(&self, listener: &UnixListener) -> io::Result<()> {
+    /// Waits for a successor: whether it has taken over, or only looked whether a gateway is here, as `titan doctor` does.
+    async fn hand_over(&self, listener: &UnixListener) -> io::Result<bool> {
         let (stream, _) = listener.accept().await?;
         if stream.peer_cred()?.uid() != rustix::process::geteuid().as_raw() {
             return Err(io::Error::other("another user asked to"));
         }
-        expect(&stream, HELLO).await?;
+        match expect(&stream, HELLO).await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+            greeted => greeted?,
+        }
         // What is not loaded yet could not be loaded without the store.
         self.control.loaded().await;
         tracing::info!("another gateway takes over");
@@ -89,7 +94,7 @@ impl Predecessor<'_> {
         if done.is_err() {
             self.reopen().await;
         }
-        done
+        done.map(|()| true)
     }
 
     async fn reopen(&self) {

@@ -5,13 +5,15 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use redb::{
-    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction,
+    Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable, StorageError, Table, TableDefinition,
+    WriteTransaction,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -60,8 +62,13 @@ impl Embedded {
     pub(crate) fn open(folder: &Path) -> Result<Embedded, StoreError> {
         // It holds notebooks, and machine code that is run as it is.
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at(folder))?;
-        let metadata = Database::create(folder.join("metadata.redb")).map_err(|e| match e {
+        let file = folder.join("metadata.redb");
+        let metadata = Database::create(&file).map_err(|e| match e {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(folder.to_owned()),
+            // Of a file that is no database redb says `InvalidData`.
+            DatabaseError::Storage(StorageError::Io(cause)) if cause.kind() != io::ErrorKind::InvalidData => {
+                StoreError::File { path: file.clone(), cause }
+            }
             e => StoreError::Metadata(e.to_string()),
         })?;
         let blobs = Blobs::open(folder.join("blobs"))?;
@@ -344,6 +351,19 @@ mod tests {
         let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         names
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("metadata.redb");
+        fs::create_dir(&file).unwrap();
+        let error = Embedded::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains(file.to_str().unwrap()), "{error}");
+        fs::remove_dir(&file).unwrap();
+        fs::write(&file, "no database, but long enough to be taken for one: ".repeat(100)).unwrap();
+        let error = Embedded::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("from a backup"), "{error}");
     }
 
     #[test]
