@@ -87,7 +87,7 @@ impl Victim {
                 command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
                 command.args(["-e", &format!("trace={calls}")]);
                 command.args(["-e", &format!("inject={calls}:signal=KILL:when={number}")]);
-                command.arg(env!("CARGO_BIN_EXE_titan"));
+                command.arg(support::binary());
                 command
             }
             None => support::titan(),

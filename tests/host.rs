@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
-use support::{Gateway, fail, root, succeed, titan};
+use support::{Gateway, binary, fail, root, succeed, titan};
 
 /// Levels by check, of which the worst counts.
 fn levels(printed: &[u8]) -> BTreeMap<String, String> {
@@ -65,7 +65,7 @@ fn doctor_names_what_keeps_a_gateway_from_running() {
     assert_eq!((levels["services address"].as_str(), levels["data folder"].as_str()), ("error", "error"));
     assert_eq!(levels["admin address"], "ok");
     // Where the process's address space is limited, the instances do not fit.
-    let shell = format!("ulimit -v 16000000; exec '{}' doctor --json", env!("CARGO_BIN_EXE_titan"));
+    let shell = format!("ulimit -v 16000000; exec '{}' doctor --json", binary().display());
     let limited = Command::new("bash").args(["-c", &shell]).env("TITAN_DATA", folder.path()).output().unwrap();
     assert!(String::from_utf8_lossy(&limited.stdout).contains("ulimit -v"), "{limited:?}");
     assert_eq!(limited.status.code(), Some(1));
@@ -132,7 +132,7 @@ fn systemd_accepts_the_unit() {
     let unit = folder.path().join("titan.service");
     // The program that is verified is the one under test.
     let text = fs::read_to_string(root().join("packaging/titan.service")).unwrap();
-    fs::write(&unit, text.replace("/usr/bin/titan", env!("CARGO_BIN_EXE_titan"))).unwrap();
+    fs::write(&unit, text.replace("/usr/bin/titan", binary().to_str().unwrap())).unwrap();
     let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&unit).output().unwrap();
     let said = String::from_utf8_lossy(&verified.stderr);
     let about_it: Vec<_> = said.lines().filter(|line| line.contains("titan")).collect();

@@ -20,9 +20,14 @@ use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
 
+/// The file of the `titan` binary under test: that of this build, or the one that `TITAN_TEST_BINARY` names, as a release.
+pub fn binary() -> PathBuf {
+    std::env::var_os("TITAN_TEST_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_titan").into(), PathBuf::from)
+}
+
 /// The `titan` binary under test.
 pub fn titan() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_titan"));
+    let mut command = Command::new(binary());
     for variable in ["TITAN_GATEWAY", "TITAN_TOKEN", "TITAN_CA"] {
         command.env_remove(variable);
     }

@@ -59,8 +59,7 @@ impl HousePrice {
         lock.lock().unwrap();
         let (bundle, expected) = (folder.join("house-price.titan"), folder.join("expected.json"));
         let source = root().join("examples/house-price").join(version).join("house-price.ipynb");
-        let newest = [Path::new(env!("CARGO_BIN_EXE_titan")), &source]
-            .map(|file| fs::metadata(file).unwrap().modified().unwrap());
+        let newest = [&super::binary(), &source].map(|file| fs::metadata(file).unwrap().modified().unwrap());
         let made = fs::metadata(&bundle).and_then(|m| m.modified()).ok();
         if made.is_none_or(|made| newest.iter().any(|n| *n > made)) {
             let mut notebook: Value = serde_json::from_slice(&fs::read(&source).unwrap()).unwrap();
