@@ -25,8 +25,7 @@ pub fn run(args: GatewayArgs) -> anyhow::Result<()> {
     allow_files();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|cause| anyhow!("the gateway's threads do not start ({cause}): check ulimit -a"))?;
-    // On the runtime's own threads, since it takes connections there: from this one each of them would wake another.
-    runtime.block_on(async { tokio::spawn(serve(options, args.takeover)).await? })
+    runtime.block_on(serve(options, args.takeover))
 }
 
 /// Every connection takes a file descriptor. The soft limit is low for the sake of old programs; the hard one is what counts.
@@ -43,7 +42,12 @@ async fn serve(options: Options, takeover: bool) -> anyhow::Result<()> {
     let gateway = if takeover { Gateway::take_over(options).await? } else { Gateway::start(options).await? };
     let mut stop = Stop::listen()?;
     let mut hangup = signal(SignalKind::hangup()).context("signals cannot be handled: check ulimit -a")?;
-    announce(&gateway)?;
+    // Scripts wait for these lines and read the addresses, which may be free ports.
+    let mut out = io::stdout().lock();
+    writeln!(out, "services  {}", gateway.services_url())?;
+    writeln!(out, "admin     {}", gateway.admin_url())?;
+    out.flush()?;
+    drop(out);
     service_manager::serving();
     let reload = tokio::spawn(async move {
         while hangup.recv().await.is_some() {
@@ -57,14 +61,6 @@ async fn serve(options: Options, takeover: bool) -> anyhow::Result<()> {
     gateway.run(stop).await;
     reload.abort();
     Ok(())
-}
-
-/// Scripts wait for these lines and read the addresses, which may be free ports.
-fn announce(gateway: &Gateway) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "services  {}", gateway.services_url())?;
-    writeln!(out, "admin     {}", gateway.admin_url())?;
-    out.flush()
 }
 
 /// The command that replaces this process.

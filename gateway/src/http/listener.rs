@@ -87,7 +87,8 @@ pub(crate) async fn serve<F, B>(
             hold(&mut connections, stream);
         }
         tokio::select! {
-            () = asked_to_stop(&mut stop) => break,
+            // An error means that nobody can ask to stop any more, which is a stop too.
+            _ = stop.wait_for(|stop| *stop) => break,
             Some(()) = connections.ended() => {}
             _ = look.tick() => {
                 connections.dismiss_idle(limits.header_timeout);
@@ -117,11 +118,6 @@ pub(crate) async fn serve<F, B>(
         tracing::warn!("requests still in flight after {:?} are dropped", limits.stop_timeout);
     }
     connections.shutdown().await;
-}
-
-async fn asked_to_stop(stop: &mut watch::Receiver<bool>) {
-    // An error means that nobody can ask any more, which is a stop too.
-    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Connections that the system has accepted already: closing the listener would reset them.
@@ -202,7 +198,8 @@ async fn connection<S, F, B>(
     };
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     let mut stopped = std::pin::pin!(async {
-        asked_to_stop(&mut stop).await;
+        // As in `serve`, an error is a stop.
+        let _ = stop.wait_for(|stop| *stop).await;
         seen.stop.store(true, Ordering::Relaxed);
         // HTTP/2 says by itself which requests are still answered.
         if !seen.http2.load(Ordering::Relaxed) {
