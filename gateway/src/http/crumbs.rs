@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-/// A read of fewer bytes than this is a crumb: no request is shorter than its first line and a header, and few are.
+/// A read of fewer bytes than this is a crumb: few requests are as short, and they are answered before the next.
 const CRUMB: usize = 64;
 /// Crumbs in a row for which a client need not wait, so that somebody who types a request is not slowed down.
 const FREE: u32 = 16;

@@ -65,8 +65,10 @@ impl Embedded {
         let file = folder.join("metadata.redb");
         let metadata = Database::create(&file).map_err(|e| match e {
             DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(folder.to_owned()),
-            // Of a file that is no database redb says `InvalidData`.
-            DatabaseError::Storage(StorageError::Io(cause)) if cause.kind() != io::ErrorKind::InvalidData => {
+            // Of a file that is no database, or not whole, redb says that with these two.
+            DatabaseError::Storage(StorageError::Io(cause))
+                if !matches!(cause.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) =>
+            {
                 StoreError::File { path: file.clone(), cause }
             }
             e => StoreError::Metadata(e.to_string()),
