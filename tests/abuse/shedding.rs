@@ -19,9 +19,10 @@ const CELLS: [&str; 5] = [
     "# GET /wait\ntime.sleep(500)\nprint('awake')",
 ];
 
-/// The largest part of a served request's CPU time that a turned away one may take, beyond what the kernel takes to move the bytes
-/// of either.
-const LARGEST: f64 = if cfg!(debug_assertions) { 0.15 } else { 0.05 };
+/// The largest part of a served request's CPU time that a turned away one may take.
+const LARGEST: f64 = if cfg!(debug_assertions) { 0.2 } else { 0.12 };
+/// The same beyond what the kernel takes to move the bytes of either.
+const LARGEST_OWN: f64 = if cfg!(debug_assertions) { 0.15 } else { 0.05 };
 
 #[test]
 fn turning_away_costs_little() {
@@ -47,7 +48,8 @@ fn turning_away_costs_little() {
         part * 100.0,
         own * 100.0
     );
-    assert!(own < LARGEST, "turning away takes {own:.3} of serving, bytes apart");
+    assert!(part < LARGEST, "turning away takes {part:.3} of serving");
+    assert!(own < LARGEST_OWN, "turning away takes {own:.3} of serving, bytes apart");
 }
 
 /// CPU time of one request that is answered so.
