@@ -354,21 +354,20 @@ mod tests {
     }
 
     #[test]
-    fn a_long_call_is_remembered_though_the_next_one_begins_at_once() {
+    fn a_long_call_is_remembered_before_the_next_one_begins() {
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         executor.block_on(async {
-            let pool = pool("wait", State::Reuse, 8).await;
-            let call = |_| {
-                let pool = Arc::clone(&pool);
-                tokio::spawn(async move {
-                    pool.call(Origin::new(0, None), "{}".into(), LIMIT).await.unwrap().unwrap();
-                    assert!(pool.histories[0].is_long());
-                })
-            };
-            let calls: Vec<_> = (0..8).map(call).collect();
-            for call in calls {
-                call.await.unwrap();
+            let pool = pool("wait", State::Reuse, 1).await;
+            let long = Arc::clone(&pool);
+            let call = tokio::spawn(async move { long.call(Origin::new(0, None), "{}".into(), LIMIT).await });
+            while pool.permits.available_permits() > 0 {
+                yield_now().await;
             }
+            assert!(!pool.histories[0].is_long());
+            // As the next request would have it.
+            let _turn = Arc::clone(&pool.permits).acquire_owned().await.unwrap();
+            assert!(pool.histories[0].is_long());
+            call.await.unwrap().unwrap().unwrap();
         });
     }
 }
